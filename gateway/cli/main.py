@@ -1,0 +1,136 @@
+"""The entry point: `gateway COMMAND`.
+
+Exit codes: 0 done · 1 a bug · 2 usage · 3 problems found · 4 the configuration does not load ·
+5 some exchanges failed · 6 an endpoint could not be reached · 7 the spool is in use · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+import typer
+
+from gateway import __version__
+from gateway.cli.terminal import Terminal
+from gateway.errors import GatewayError, ProblemsFound
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a bug, 2 usage, 3 problems found, 4 the configuration does not load, "
+    "5 some exchanges failed, 6 an endpoint could not be reached, 7 the spool is in use, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="gateway",
+    help="Moves e-shop and marketplace orders into accounting programs as checked files, and says what is wrong.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=True,
+)
+
+
+@dataclass
+class Session:
+    """What every command is given: the terminal, and where the configuration is."""
+
+    terminal: Terminal
+    config_path: Path
+    debug: bool = False
+
+    def config(self) -> Config:
+        """The site's configuration. Raises ConfigError."""
+        from gateway.config import load
+
+        return load(self.config_path)
+
+
+def session_of(context: typer.Context) -> Session:
+    """What the command was started with."""
+    session = context.find_object(Session)
+    assert session is not None
+    return session
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"gateway {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    config: Annotated[
+        Path, typer.Option("--config", "-c", envvar="GATEWAY_CONFIG", help="The site's configuration file.")
+    ] = Path("config.yaml"),
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, also on a terminal.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results only, no progress.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version, and end.")
+    ] = False,
+) -> None:
+    """Moves e-shop and marketplace orders into accounting programs as checked files."""
+    context.obj = Session(Terminal(colour=False if no_color else None, quiet=quiet), config, debug)
+
+
+def main() -> None:
+    """Run a command, and turn whatever goes wrong into words and an exit code."""
+    from gateway.cli import author, operate
+
+    author.register(app)
+    operate.register(app)
+    debug = "--debug" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=False))
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.Abort:
+        _end("gateway: interrupted", 130, debug=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ProblemsFound as error:
+        terminal = Terminal()
+        terminal.problems(error.problems)
+        _end(_problem_line(error), error.exit_code, debug=debug)
+    except GatewayError as error:
+        _end(f"gateway: {error}", error.exit_code, debug=debug)
+    except KeyboardInterrupt:
+        _end("gateway: interrupted", 130, debug=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last floor: a bug is told in words, the traceback on request
+        _end(
+            f"gateway: a bug in the gateway: {type(error).__name__}: {error}\n"
+            "please report it with the output of the same command with `--debug`",
+            1,
+            debug=debug,
+        )
+
+
+def _problem_line(error: ProblemsFound) -> str:
+    from gateway.diagnostics import plural
+
+    codes = sorted({problem.code for problem in error.problems})
+    more = f"; `gateway explain {codes[0]}` tells more" if codes else ""
+    return f"{plural(len(error.problems), 'problem')}{more}"
+
+
+def _end(text: str, code: int, *, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(text + "\n")
+    sys.exit(code)

@@ -1,0 +1,150 @@
+"""What may stand in config.yaml: one table of options that makes validation, documentation and redaction."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway.endpoints import EndpointModel
+
+_UNITS = {
+    "s": 1, "sec": 1, "second": 1, "seconds": 1,
+    "min": 60, "mins": 60, "minute": 60, "minutes": 60,
+    "h": 3600, "hour": 3600, "hours": 3600,
+    "d": 86400, "day": 86400, "days": 86400,
+}  # fmt: skip
+
+
+def _duration(value: Any) -> Any:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", value) if isinstance(value, str) else None
+    if match is None or match.group(2) not in _UNITS:
+        raise ValueError("a time span is a number and a unit, such as `30 s`, `5 min` or `1 h`")
+    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2)])
+
+
+def _masks(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _after(value: Any) -> Any:
+    """`delete` and `keep` are words, `{move: done}` names a folder."""
+    if isinstance(value, str):
+        return {"action": value}
+    if isinstance(value, dict) and set(value) == {"move"}:
+        return {"action": "move", "folder": value["move"]}
+    raise ValueError("write `delete`, `keep` or `{move: FOLDER}`")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+
+
+class Model(BaseModel):
+    """Unknown keys are problems; nothing can be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AfterModel(Model):
+    """What happens to an input at its source."""
+
+    action: Literal["delete", "move", "keep"]
+    folder: str | None = None
+
+
+class FromModel(Model):
+    """Where a route takes its inputs from."""
+
+    endpoint: str | None = Field(default=None, description="an endpoint's name; none = the route's drop folder")
+    folder: str = Field(default="", description="the folder on that endpoint")
+    files: Annotated[list[str], BeforeValidator(_masks)] = Field(
+        default=["*.xml"], min_length=1, description="one mask or several, such as `orders*.xml`"
+    )
+    after: Annotated[AfterModel, BeforeValidator(_after)] | None = Field(
+        default=None, description="`delete`, `keep` or `{move: FOLDER}`; default `{move: done}`"
+    )
+    give_up: Duration = Field(
+        default=timedelta(minutes=10),
+        description="how long an unfinished file is waited for before it is set aside",
+    )
+
+
+class ToModel(Model):
+    """One target of a route."""
+
+    target: str = Field(description="a target's name")
+    template: str = Field(description="the template, such as `pohoda/order`")
+    schema_: str | None = Field(
+        default=None,
+        alias="schema",
+        description="the schema that every record is checked against, such as `pohoda/data`",
+    )
+    settings: dict[str, Any] = Field(
+        default={}, description="settings of the template that differ from the target's"
+    )
+    lookups: dict[str, dict[str, str]] = Field(
+        default={}, description="the target's own codes, such as `payment: {cash_on_delivery: Dobírkou}`"
+    )
+
+
+class RouteModel(Model):
+    """One configured exchange: from where, by which mapping, to which targets."""
+
+    merchant: str | None = Field(default=None, description="whose it is; may be left out with a single merchant")
+    origin: Name = Field(description="the shop or marketplace account that numbers the documents")
+    from_: FromModel = Field(default=FromModel(), alias="from", description="where inputs come from")
+    every: Duration | None = Field(default=None, description="how often a remote source is asked; default 5 min")
+    mapping: str = Field(description="the mapping, such as `shoptet/order`")
+    lookups: dict[str, dict[str, str]] = Field(
+        default={}, description="additions to the mapping's lookups, such as `payment: {Bitcoin: online}`"
+    )
+    totals: Literal["error", "warn"] | None = Field(
+        default=None, description="what lines that do not add up to the total are; default as the mapping says"
+    )
+    since: date | None = Field(default=None, description="orders of earlier days are left out")
+    max_new: int | None = Field(
+        default=None, ge=1, description="hold an input that brings more new documents than this"
+    )
+    rehearsal: bool = Field(default=False, description="do everything but ship")
+    on_change: Literal["hold", "ignore", "replace"] = Field(
+        default="hold", description="what happens when a document that was sent comes again with another content"
+    )
+    on_cancel: Literal["hold", "ignore"] = Field(
+        default="hold", description="what happens when a document that was sent is cancelled in the shop"
+    )
+    enabled: bool = Field(default=True, description="false = the route does nothing")
+    to: list[ToModel] = Field(min_length=1, description="the targets")
+
+
+class TargetModel(Model):
+    """Where deliveries go: an endpoint, a folder, and the settings of that accounting unit."""
+
+    endpoint: str = Field(description="an endpoint's name")
+    folder: str = Field(default="", description="the folder on that endpoint")
+    answers: Literal["none"] = Field(default="none", description="how the receiver answers; none = it does not")
+    settings: dict[str, Any] = Field(default={}, description="settings of the templates")
+    lookups: dict[str, dict[str, str]] = Field(default={}, description="the target's own codes")
+
+
+class MerchantModel(Model):
+    """One company and its accounting unit."""
+
+    company_id: str | None = Field(default=None, description="the company number (IČO)")
+    targets: dict[Name, TargetModel] = Field(default={}, description="the targets of this merchant")
+
+
+class ConfigModel(Model):
+    """The whole of config.yaml."""
+
+    version: Literal["1"] = Field(description="the version of this format: 1")
+    spool: str = Field(default="spool", description="the spool folder; relative ones count from config.yaml")
+    workers: int = Field(default=4, ge=1, le=64, description="how many lanes are worked on at the same time")
+    include: list[str] = Field(default=[], description="further files such as `routes/*.yaml`")
+    merchant: MerchantModel | None = Field(default=None, description="short form for a single merchant")
+    merchants: dict[Name, MerchantModel] = Field(default={}, description="the merchants by name")
+    endpoints: dict[Name, EndpointModel] = Field(default={}, description="connections by name")
+    targets: dict[Name, TargetModel] = Field(default={}, description="targets of the single merchant")
+    routes: dict[Name, RouteModel] = Field(default={}, description="routes by name")

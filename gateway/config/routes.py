@@ -1,0 +1,216 @@
+"""Routes with every name followed: the endpoints, targets and merchants that they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from gateway import library
+from gateway.config.model import ConfigModel, RouteModel, TargetModel, ToModel
+from gateway.diagnostics import Problem, Span
+from gateway.endpoints import AfterWork
+from gateway.endpoints.local import LocalOptions
+from gateway.yamlfile import YamlFile
+
+_REMOTE_INTERVAL = timedelta(minutes=5)
+_SCAN_INTERVAL = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """One target of one route, everything resolved. `id` is unique in the site and names the lane `ship:<id>`."""
+
+    id: str
+    endpoint: str
+    folder: str
+    template: str
+    schema: str | None
+    settings: dict[str, Any]
+    lookups: dict[str, dict[str, str]]
+    spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
+
+    def where(self, location: Sequence[str | int]) -> Span | None:
+        """The place in config.yaml of ("settings", NAME) or ("lookups", TABLE, KEY)."""
+        for file, base in self.spans:
+            at = (*base, *location)
+            if at in file.spans or at in file.keys:
+                return file.span(at, key=True)
+        file, base = self.spans[0]
+        return file.span(base)
+
+
+@dataclass(frozen=True)
+class RouteSpec:
+    """One route, everything resolved. `endpoint` is None where the route has its drop folder."""
+
+    name: str
+    merchant: str
+    origin: str
+    endpoint: str | None
+    folder: str
+    files: tuple[str, ...]
+    after: AfterWork
+    give_up: timedelta
+    every: timedelta
+    mapping: str
+    lookups: dict[str, dict[str, str]]
+    totals: Literal["error", "warn"] | None
+    since: date | None
+    max_new: int | None
+    rehearsal: bool
+    on_change: Literal["hold", "ignore", "replace"]
+    on_cancel: Literal["hold", "ignore"]
+    to: tuple[TargetSpec, ...]
+    span: Span | None
+    mapping_span: Span | None
+
+    @property
+    def read_lane(self) -> str:
+        """The lane that this route's inputs are read on."""
+        return f"read:{self.merchant}/{self.origin}"
+
+
+class Resolver:
+    """Follows the names between routes, targets, endpoints and merchants."""
+
+    def __init__(self, model: ConfigModel, files: list[YamlFile], problems: list[Problem]) -> None:
+        self._model = model
+        self._files = files
+        self._problems = problems
+        self._merchants = self._all_merchants()
+
+    def routes(self) -> dict[str, RouteSpec]:
+        """The enabled routes whose names all lead somewhere; the others become problems."""
+        found = {}
+        for name, route in self._model.routes.items():
+            if route.enabled:
+                spec = self._route(name, route)
+                if spec is not None:
+                    found[name] = spec
+        return found
+
+    def _all_merchants(self) -> dict[str, tuple[str | None, dict[str, TargetModel]]]:
+        model = self._model
+        if model.merchants:
+            return {name: (m.company_id, {**model.targets, **m.targets}) for name, m in model.merchants.items()}
+        single = model.merchant
+        targets = {**model.targets, **(single.targets if single else {})}
+        return {"main": (single.company_id if single else None, targets)}
+
+    def _route(self, name: str, route: RouteModel) -> RouteSpec | None:
+        base = ("routes", name)
+        merchant = self._merchant(route, base)
+        if merchant is None:
+            return None
+        endpoint = route.from_.endpoint
+        if endpoint is not None and endpoint not in self._model.endpoints:
+            self._unknown("endpoint", endpoint, self._model.endpoints, (*base, "from", "endpoint"))
+            return None
+        targets = [self._target(merchant, to, (*base, "to", i)) for i, to in enumerate(route.to)]
+        if any(target is None for target in targets):
+            return None
+        remote = endpoint is not None and not isinstance(self._model.endpoints[endpoint], LocalOptions)
+        after = route.from_.after
+        return RouteSpec(
+            name=name,
+            merchant=merchant,
+            origin=route.origin,
+            endpoint=endpoint,
+            folder=route.from_.folder,
+            files=tuple(route.from_.files),
+            after=AfterWork(action=after.action, folder=after.folder)
+            if after
+            else AfterWork(action="move", folder="done"),
+            give_up=route.from_.give_up,
+            every=route.every or (_REMOTE_INTERVAL if remote else _SCAN_INTERVAL),
+            mapping=route.mapping,
+            lookups=route.lookups,
+            totals=route.totals,
+            since=route.since,
+            max_new=route.max_new,
+            rehearsal=route.rehearsal,
+            on_change=route.on_change,
+            on_cancel=route.on_cancel,
+            to=tuple(target for target in targets if target is not None),
+            span=self._span(base, key=True),
+            mapping_span=self._span((*base, "mapping")),
+        )
+
+    def _merchant(self, route: RouteModel, base: tuple[str, ...]) -> str | None:
+        if route.merchant is None:
+            if len(self._merchants) == 1:
+                return next(iter(self._merchants))
+            self._problems.append(
+                Problem(
+                    code="C002",
+                    message="`merchant` is missing",
+                    span=self._span(base, key=True),
+                    help=f"add `merchant:`, one of {', '.join(self._merchants)}",
+                )
+            )
+            return None
+        if route.merchant not in self._merchants:
+            self._unknown("merchant", route.merchant, self._merchants, (*base, "merchant"))
+            return None
+        return route.merchant
+
+    def _target(self, merchant: str, to: ToModel, base: tuple[str | int, ...]) -> TargetSpec | None:
+        company_id, targets = self._merchants[merchant]
+        target = targets.get(to.target)
+        if target is None:
+            self._unknown("target", to.target, targets, (*base, "target"))
+            return None
+        at = self._target_location(merchant, to.target)
+        if target.endpoint not in self._model.endpoints:
+            self._unknown("endpoint", target.endpoint, self._model.endpoints, (*at, "endpoint"))
+            return None
+        settings = {**target.settings, **to.settings}
+        if company_id is not None:
+            settings.setdefault("company_id", company_id)
+        tables = {**target.lookups}
+        for table, entries in to.lookups.items():
+            tables[table] = {**tables.get(table, {}), **entries}
+        return TargetSpec(
+            id=to.target if merchant == "main" else f"{merchant}/{to.target}",
+            endpoint=target.endpoint,
+            folder=target.folder,
+            template=to.template,
+            schema=to.schema_,
+            settings=settings,
+            lookups=tables,
+            spans=(*self._places(base), *self._places(at)),
+        )
+
+    def _target_location(self, merchant: str, name: str) -> tuple[str, ...]:
+        for location in (
+            ("merchants", merchant, "targets", name),
+            ("merchant", "targets", name),
+            ("targets", name),
+        ):
+            if self._span(location, exact=True) is not None:
+                return location
+        return ("targets", name)
+
+    def _unknown(self, what: str, name: str, known: Iterable[str], location: tuple[str | int, ...]) -> None:
+        names = list(known)
+        near = library.similar(name, names)
+        listed = f"known: {', '.join(names)}" if names else f"there is none under `{what}s:`"
+        self._problems.append(
+            Problem(
+                code="C004",
+                message=f"there is no {what} `{name}`",
+                span=self._span(location),
+                help=f"there is one with a similar name: `{near}`" if near else listed,
+            )
+        )
+
+    def _places(self, location: tuple[str | int, ...]) -> list[tuple[YamlFile, tuple[str | int, ...]]]:
+        return [(file, location) for file in self._files if location in file.spans] or [(self._files[0], location)]
+
+    def _span(self, location: tuple[str | int, ...], *, key: bool = False, exact: bool = False) -> Span | None:
+        for file in self._files:
+            if location in file.spans:
+                return file.span(location, key=key)
+        return None if exact else self._files[0].span(location, key=key)

@@ -1,0 +1,1 @@
+"""The daemon: clocks, watchers, workers and signals."""

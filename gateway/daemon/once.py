@@ -1,0 +1,61 @@
+"""`gateway run --once`: look at every source once, ship what there is, and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.daemon.service import clean_up, opened
+from gateway.exchange.courier import Courier
+from gateway.exchange.intake import Waiting
+from gateway.exchange.reading import ReadResult, read_route
+from gateway.exchange.reports import ExchangeLine, SiteStatus, recent_exchanges, site_status
+from gateway.exchange.requests import carry_out_open
+from gateway.exchange.site import Site
+from gateway.store.lanes import Again, RetryAt
+
+
+@dataclass
+class OnceResult:
+    """What one run did."""
+
+    reads: list[ReadResult] = field(default_factory=list)
+    unreachable: dict[str, str] = field(default_factory=dict)
+    exchanges: list[ExchangeLine] = field(default_factory=list)
+    status: SiteStatus | None = None
+
+
+def run_once(
+    config: Config, *, clock: Clock | None = None, told: Callable[[str], None] = lambda _: None
+) -> OnceResult:
+    """One whole turn. Raises SpoolInUse where a daemon holds the spool."""
+    result = OnceResult()
+    with opened(config, clock) as site:
+        clean_up(site)
+        carry_out_open(site)
+        for name, route in site.routes.items():
+            told(f"reading {name}")
+            with site.lanes.exclusively(route.spec.read_lane) as lease:
+                read = read_route(site, route, Waiting(), lease=lease, patient=False)
+            result.reads.append(read)
+            if read.problem is not None:
+                result.unreachable[name] = read.problem.message
+        _ship_all(site, result, told)
+        new = {exchange for read in result.reads for exchange in read.exchanges}
+        result.exchanges = [line for line in recent_exchanges(site, limit=len(new) + 50) if line.id in new]
+        result.status = site_status(site, running=False)
+    return result
+
+
+def _ship_all(site: Site, result: OnceResult, told: Callable[[str], None]) -> None:
+    for name, target in site.targets().items():
+        told(f"shipping to {name}")
+        with site.lanes.exclusively(target.lane) as lease:
+            courier = Courier(site, target, lease)
+            outcome = courier.drain()
+            while isinstance(outcome, Again):
+                outcome = courier.drain()
+        if isinstance(outcome, RetryAt):
+            result.unreachable[name] = outcome.error

@@ -1,0 +1,255 @@
+"""The daemon: clocks and watchers say when, lanes say who, the exchange floor does the work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import select
+
+from gateway.clock import Clock, SystemClock
+from gateway.config import Config, load
+from gateway.daemon.due import DueRoutes
+from gateway.daemon.watching import Watching
+from gateway.diagnostics import one_line
+from gateway.endpoints.local import LocalOptions
+from gateway.errors import ConfigError
+from gateway.exchange.courier import DUE, Courier
+from gateway.exchange.intake import Waiting
+from gateway.exchange.reading import read_route
+from gateway.exchange.requests import carry_out_open
+from gateway.exchange.site import Site
+from gateway.store import tables
+from gateway.store.lanes import Done, DrainResult, RetryAt
+from gateway.store.ledger import LaneLease, LaneLost
+from gateway.telemetry import emit
+
+_BUG_PAUSE = timedelta(seconds=30)
+_TICK = 0.5
+_HOUSEKEEPING = 30.0
+
+
+class Service:
+    """A running site, until it is told to stop."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._config = config
+        self.stop = threading.Event()
+        self._reload = threading.Event()
+        self._due = DueRoutes()
+        self._waiting = Waiting()
+
+    def run(self, *, ready: Callable[[Site], None] = lambda _site: None) -> None:
+        """Work until `stop` is set. Raises SpoolInUse where another daemon holds the spool."""
+        with opened(self._config, self._clock) as site, self._signals():
+            self._site = site
+            clean_up(site)
+            watching = Watching(self._hint)
+            scheduler = self._schedule()
+            workers = threading.Thread(
+                target=site.lanes.run,
+                args=(self._drain,),
+                kwargs={"workers": site.config.workers, "stop": self.stop},
+                name="lanes",
+            )
+            workers.start()
+            try:
+                self._wake_everything()
+                watching.watch(self._folders())
+                tell_systemd("READY=1")
+                emit("started", routes=len(site.routes), spool=str(site.spool.root), pid=os.getpid())
+                ready(site)
+                self._loop(watching, scheduler)
+            finally:
+                tell_systemd("STOPPING=1")
+                self.stop.set()
+                site.stopping.set()
+                site.lanes.nudge()
+                scheduler.shutdown(wait=False)
+                watching.stop()
+                workers.join()
+                emit("stopped")
+
+    def _loop(self, watching: Watching, scheduler: BackgroundScheduler) -> None:
+        slept = _HOUSEKEEPING
+        while not self.stop.wait(_TICK):
+            slept += _TICK
+            carry_out_open(self._site)
+            if self._reload.is_set():
+                self._reload.clear()
+                if self._load_again():
+                    scheduler.remove_all_jobs()
+                    self._add_jobs(scheduler)
+                    slept = _HOUSEKEEPING
+                    self._wake_everything()
+            if slept >= _HOUSEKEEPING:
+                slept = 0.0
+                watching.watch(self._folders())
+                self._site.lanes.sweep(self._pending_lanes())
+
+    # -- clocks --------------------------------------------------------------------------------------
+
+    def _schedule(self) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._add_jobs(scheduler)
+        scheduler.start()
+        return scheduler
+
+    def _add_jobs(self, scheduler: BackgroundScheduler) -> None:
+        for name, route in self._site.routes.items():
+            seconds = max(1, int(route.spec.every.total_seconds()))
+            scheduler.add_job(self._hint, IntervalTrigger(seconds=seconds, timezone="UTC"), args=[name], id=name)
+
+    def _hint(self, route: str) -> None:
+        """Look at a route now. Called by clocks and by file system events."""
+        prepared = self._site.routes.get(route)
+        if prepared is not None:
+            self._due.add(route, self._clock.now())
+            with self._site.ledger.write() as connection:
+                self._site.lanes.wake(connection, prepared.spec.read_lane)
+
+    def _wake_everything(self) -> None:
+        for name in self._site.routes:
+            self._hint(name)
+        self._site.lanes.sweep(self._pending_lanes())
+
+    def _pending_lanes(self) -> list[str]:
+        with self._site.ledger.read() as connection:
+            targets = connection.execute(
+                select(tables.delivery.c.target).where(tables.delivery.c.state.in_(DUE)).distinct()
+            ).scalars()
+            return [f"ship:{target}" for target in targets]
+
+    def _folders(self) -> dict[str, Path]:
+        """The local folders that can be watched, by route."""
+        folders = {}
+        for name, route in self._site.routes.items():
+            if route.spec.endpoint is None:
+                folders[name] = self._site.spool.drop_folder(name)
+            elif isinstance(options := self._site.config.endpoints[route.spec.endpoint], LocalOptions):
+                folders[name] = self._site.config.site / options.path / route.spec.folder.lstrip("/")
+        return folders
+
+    # -- work ----------------------------------------------------------------------------------------
+
+    def _drain(self, lease: LaneLease) -> DrainResult:
+        """One turn on a lane. A bug is told, and the lane comes back later: the others are not to suffer."""
+        try:
+            return self._read(lease) if lease.lane.startswith("read:") else self._ship(lease)
+        except LaneLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost floor of a worker: nothing may end the thread
+            emit("bug", level="error", lane=lease.lane, error=f"{type(error).__name__}: {error}")
+            return RetryAt(self._clock.now() + _BUG_PAUSE, f"{type(error).__name__}: {error}")
+
+    def _read(self, lease: LaneLease) -> DrainResult:
+        site = self._site
+        routes = {name: r for name, r in site.routes.items() if r.spec.read_lane == lease.lane}
+        for name in self._due.take(routes, self._clock.now()):
+            if self.stop.is_set():
+                break
+            result = read_route(site, routes[name], self._waiting, lease=lease)
+            if result.look_again is not None:
+                self._due.add(name, result.look_again)
+                with site.ledger.write() as connection:
+                    site.lanes.wake(connection, lease.lane, result.look_again)
+        return Done()
+
+    def _ship(self, lease: LaneLease) -> DrainResult:
+        target = self._site.targets().get(lease.lane.removeprefix("ship:"))
+        return Courier(self._site, target, lease).drain() if target is not None else Done()
+
+    # -- signals -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-C stop after the file in hand, SIGHUP reloads; the handlers only set flags."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self.stop.set()
+
+        def reload(_number: int, _frame: FrameType | None) -> None:
+            self._reload.set()
+
+        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop}
+        if hasattr(signal, "SIGHUP"):
+            handlers[signal.SIGHUP] = reload
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _load_again(self) -> bool:
+        """Take a changed configuration over; one that does not load leaves the running one as it is."""
+        try:
+            config = load(self._site.config.path)
+        except ConfigError as error:
+            for problem in error.problems:
+                emit("reload_refused", level="error", problem=one_line(problem))
+            return False
+        if config.spool != self._site.config.spool:
+            emit(
+                "reload_refused",
+                level="error",
+                problem="`spool:` cannot change while the gateway runs; restart it",
+            )
+            return False
+        self._site.apply(config)
+        for problem in self._site.problems:
+            emit("route_broken", level="error", problem=one_line(problem))
+        emit("reloaded", routes=len(self._site.routes))
+        return True
+
+
+@contextmanager
+def opened(config: Config, clock: Clock | None = None) -> Iterator[Site]:
+    """A site whose spool is held by this process. Raises SpoolInUse, GatewayError."""
+    from gateway.store.spool import Spool
+
+    spool = Spool(config.spool)
+    spool.prepare()
+    with spool.lock():
+        site = Site(config, clock=clock)
+        try:
+            yield site
+        finally:
+            site.close()
+
+
+def clean_up(site: Site) -> None:
+    """At the start, with the lock held: free the lanes of the process before, sweep what it left half done."""
+    site.lanes.release_all()
+    site.blobs.sweep()
+    for leftover in site.spool.work.iterdir():
+        leftover.unlink(missing_ok=True)
+
+
+def tell_systemd(state: str) -> None:
+    """One datagram to the service manager, where there is one (sd_notify)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address or not hasattr(socket, "AF_UNIX"):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        try:
+            channel.connect("\0" + address[1:] if address.startswith("@") else address)
+            channel.sendall(state.encode())
+        except OSError as error:
+            emit("systemd_unreachable", level="warning", reason=str(error))

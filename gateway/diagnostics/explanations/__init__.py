@@ -1,0 +1,1 @@
+"""The texts behind `gateway explain CODE`, one YAML file per room."""

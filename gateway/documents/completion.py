@@ -1,0 +1,264 @@
+"""From the values that a mapping read to a whole order: missing prices are derived, sums are checked.
+
+The rules (docs/documents.md explains them with examples):
+ 1. A price may be given net, gross or both. Both given: the gross one counts, the net one is kept as it is.
+ 2. With one of the two and the VAT rate, the other is derived: net = gross / (1 + rate/100), to four places.
+ 3. With both and no rate, the rate is the whole percentage that explains them within their rounding.
+ 4. A line's total is the given one, else unit price x quantity rounded to the currency's minor unit.
+ 5. The lines must add up to the order's total within one minor unit per line plus the declared rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.documents.order import Order, OrderLine, Payment, Price, Shipping, Totals
+from gateway.documents.party import Party
+from gateway.documents.values import LineKind, PriceBasis, minor_unit, rounded
+
+_FOUR_PLACES = Decimal("0.0001")
+_HUNDRED = Decimal(100)
+
+OnTotals = Literal["error", "warn"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with a value; `field` is its canonical path such as `lines[2].unit_price`."""
+
+    code: str
+    field: str
+    message: str
+    level: Literal["error", "warning"] = "error"
+    help: str | None = None
+
+
+def complete_order(
+    values: Mapping[str, Any], *, on_totals: OnTotals = "error"
+) -> tuple[Order | None, tuple[Finding, ...]]:
+    """Build an order from nested dicts of typed values.
+
+    Returns the order, or None where an error stands among the findings. Never raises for what a shop sent.
+    """
+    findings = [_missing(name) for name in ("number", "ordered_at", "currency") if values.get(name) is None]
+    billing = _party(values.get("billing"))
+    if billing is None or not billing.names_somebody():
+        findings.append(
+            Finding(
+                code="D001",
+                field="billing.name",
+                message="the order names no customer: neither a name nor a company",
+                help="map `billing.name` or `billing.company`",
+            )
+        )
+    unit = minor_unit(values.get("currency") or "")
+    lines = _lines(values.get("lines") or (), unit, findings)
+    total = _totals(values.get("total") or {}, lines, unit, findings, on_totals)
+    if any(finding.level == "error" for finding in findings) or total is None or billing is None:
+        return None, tuple(findings)
+    order = Order(
+        number=values["number"],
+        ordered_at=values["ordered_at"],
+        currency=values["currency"],
+        billing=billing,
+        delivery=_party(values.get("delivery")),
+        lines=lines,
+        total=total,
+        exchange_rate=values.get("exchange_rate"),
+        exchange_amount=values.get("exchange_amount") or 1,
+        payment=Payment(**_filled(values.get("payment"))),
+        shipping=Shipping(**_filled(values.get("shipping"))),
+        status=values.get("status"),
+        cancelled=bool(values.get("cancelled")),
+        customer_note=values.get("customer_note"),
+        shop_note=values.get("shop_note"),
+    )
+    return order, tuple(findings)
+
+
+def complete_price(
+    net: Decimal | None, gross: Decimal | None, rate: Decimal | None
+) -> tuple[Price | None, Decimal | None, str | None]:
+    """The price with both amounts, its VAT rate, and a sentence on what is missing (None where nothing is)."""
+    if net is None and gross is None:
+        return None, rate, "there is neither a net nor a gross price"
+    if rate is None:
+        if net is None or gross is None:
+            return None, None, "there is no VAT rate, and only one of net and gross to tell it from"
+        rate = rate_between(net, gross)
+        if rate is None:
+            return None, None, f"no whole VAT rate leads from net {net} to gross {gross}"
+    factor = 1 + rate / _HUNDRED
+    if gross is not None:
+        derived = net if net is not None else rounded(gross / factor, _FOUR_PLACES)
+        return Price(net=derived, gross=gross, basis=PriceBasis.GROSS), rate, None
+    assert net is not None
+    return Price(net=net, gross=rounded(net * factor, _FOUR_PLACES), basis=PriceBasis.NET), rate, None
+
+
+def rate_between(net: Decimal, gross: Decimal) -> Decimal | None:
+    """The whole percentage that leads from net to gross within the rounding of both; None where there is none."""
+    if net == gross:
+        return Decimal(0)
+    if net == 0:
+        return None
+    rate = rounded((gross / net - 1) * _HUNDRED, Decimal(1))
+    slack = _half_place(gross) + _half_place(net) * (1 + abs(rate) / _HUNDRED)
+    return rate if rate >= 0 and abs(net * (1 + rate / _HUNDRED) - gross) <= slack else None
+
+
+def _half_place(amount: Decimal) -> Decimal:
+    exponent = amount.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return Decimal(5).scaleb(-places - 1)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Finding]) -> tuple[OrderLine, ...]:
+    if not rows:
+        findings.append(
+            Finding(
+                code="D001",
+                field="lines",
+                message="the order has no lines",
+                help="check the path in `lines: {each: …}`; an order without lines cannot be booked",
+            )
+        )
+    lines = []
+    for index, row in enumerate(rows, start=1):
+        line = _line(row, f"lines[{index}]", unit, findings)
+        if line is not None:
+            lines.append(line)
+    return tuple(lines)
+
+
+def _line(row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding]) -> OrderLine | None:
+    kind = row.get("kind") or LineKind.PRODUCT
+    name = row.get("name") or row.get("sku")
+    if not name:
+        findings.append(_missing(f"{at}.name"))
+        return None
+    quantity = row.get("quantity")
+    if quantity is None:
+        quantity = Decimal(1)
+    given, total = row.get("unit_price") or {}, row.get("total") or {}
+    rate = row.get("vat_rate")
+    if rate is not None and not 0 <= rate <= _HUNDRED:
+        findings.append(
+            Finding(
+                code="D012",
+                field=f"{at}.vat_rate",
+                message=f"the VAT rate {rate} is not a percentage between 0 and 100",
+            )
+        )
+        return None
+    net, gross = given.get("net"), given.get("gross")
+    if net is None and gross is None and quantity:
+        net, gross = _unit_of(total.get("net"), quantity), _unit_of(total.get("gross"), quantity)
+    unit_price, rate, lack = complete_price(net, gross, rate)
+    if unit_price is None or rate is None:
+        findings.append(
+            Finding(
+                code="D011",
+                field=f"{at}.unit_price",
+                message=f"the price of `{name}` cannot be told: {lack}",
+                help="map `unit_price.net` or `unit_price.gross`, and `vat_rate`",
+            )
+        )
+        return None
+    return OrderLine(
+        kind=kind,
+        name=name,
+        quantity=quantity,
+        unit_price=unit_price,
+        total=_line_total(total, unit_price, quantity, rate, unit),
+        vat_rate=rate,
+        sku=row.get("sku"),
+        ean=row.get("ean"),
+        variant=row.get("variant"),
+        unit=row.get("unit"),
+        discount_percent=row.get("discount_percent"),
+        note=row.get("note"),
+    )
+
+
+def _unit_of(total: Decimal | None, quantity: Decimal) -> Decimal | None:
+    return None if total is None else rounded(total / quantity, _FOUR_PLACES)
+
+
+def _line_total(
+    given: Mapping[str, Any], unit_price: Price, quantity: Decimal, rate: Decimal, unit: Decimal
+) -> Price:
+    net, gross = given.get("net"), given.get("gross")
+    if net is None and gross is None:
+        product = rounded(unit_price.given * quantity, unit)
+        if unit_price.basis is PriceBasis.GROSS:
+            gross = product
+        else:
+            net = product
+    price, _, _ = complete_price(net, gross, rate)
+    assert price is not None
+    return price
+
+
+def _totals(
+    given: Mapping[str, Any],
+    lines: Sequence[OrderLine],
+    unit: Decimal,
+    findings: list[Finding],
+    on_totals: OnTotals,
+) -> Totals | None:
+    lines_net = sum((line.total.net or Decimal(0) for line in lines), Decimal(0))
+    lines_gross = sum((line.total.gross or Decimal(0) for line in lines), Decimal(0))
+    rounding = given.get("rounding") or Decimal(0)
+    net, gross, to_pay = given.get("net"), given.get("gross"), given.get("to_pay")
+    for field, amount in (("gross", gross), ("net", net), ("to_pay", to_pay)):
+        if amount is not None and amount < 0:
+            findings.append(
+                Finding(
+                    code="D008",
+                    field=f"total.{field}",
+                    message=f"the total is negative: {amount}",
+                    help="a credit note is not an order: it must be booked by hand",
+                )
+            )
+            return None
+    tolerance = unit * max(1, len(lines)) + abs(rounding)
+    if any(finding.level == "error" for finding in findings):
+        return None
+    for field, amount, added in (("gross", gross, lines_gross), ("net", net, lines_net)):
+        if amount is not None:
+            if abs(amount - added) > tolerance:
+                findings.append(_mismatch(field, amount, added, tolerance, on_totals))
+            break
+    return Totals(
+        net=net if net is not None else rounded(lines_net, unit),
+        gross=gross if gross is not None else rounded(lines_gross, unit),
+        rounding=rounding,
+        to_pay=to_pay,
+    )
+
+
+def _mismatch(field: str, amount: Decimal, added: Decimal, tolerance: Decimal, on_totals: OnTotals) -> Finding:
+    return Finding(
+        code="D007",
+        field=f"total.{field}",
+        level="error" if on_totals == "error" else "warning",
+        message=f"the lines add up to {added}, the order says {amount} ({field}); {tolerance} may differ",
+        help="check which rows `lines` leaves out or counts twice, and `total.rounding`",
+    )
+
+
+def _missing(field: str) -> Finding:
+    return Finding(code="D001", field=field, message=f"`{field}` is missing")
+
+
+def _party(values: Mapping[str, Any] | None) -> Party | None:
+    filled = _filled(values)
+    return Party(**filled) if filled else None
+
+
+def _filled(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (values or {}).items() if value is not None}

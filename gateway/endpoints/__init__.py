@@ -1,0 +1,60 @@
+"""The transports: where files are taken from and shipped to.
+
+A new transport is one module with its options model and its endpoint class, and one line in `ENDPOINTS` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gateway.endpoints.base import (
+    AfterWork,
+    Endpoint,
+    Entry,
+    Look,
+    Outcome,
+    Source,
+    Staged,
+    Target,
+    Traits,
+    Written,
+    fits,
+    name_trouble,
+)
+from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
+from gateway.endpoints.local import LocalEndpoint, LocalOptions
+
+EndpointModel = Annotated[LocalOptions | FtpOptions, Field(discriminator="type")]
+"""The options of any endpoint, told apart by `type:`."""
+
+ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
+    LocalOptions: lambda name, options, root: LocalEndpoint(name, options, root=root),
+    FtpOptions: lambda name, options, _root: FtpEndpoint(name, options),
+}
+
+
+def open_endpoint(name: str, options: LocalOptions | FtpOptions, root: Path) -> Endpoint:
+    """The endpoint that these options describe; nothing is connected yet."""
+    return ENDPOINTS[type(options)](name, options, root)
+
+
+__all__ = [
+    "AfterWork",
+    "Endpoint",
+    "EndpointModel",
+    "Entry",
+    "Look",
+    "Outcome",
+    "Source",
+    "Staged",
+    "Target",
+    "Traits",
+    "Written",
+    "fits",
+    "name_trouble",
+    "open_endpoint",
+]

@@ -1,0 +1,206 @@
+"""The seams to the outside: where files are taken from, and where they are shipped to."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import BinaryIO, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TEMPORARY_NAMES = ("*.tmp", "*.part", "*.filepart", "*.crdownload", "*.download", "*~", ".*", "~*")
+"""Names that a file has while somebody writes it (reliability.md B3)."""
+
+_DEVICE_NAMES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
+)
+
+
+class EndpointOptions(BaseModel):
+    """What every endpoint can be told; each endpoint adds its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the other side can do, so that nobody has to try and fail."""
+
+    atomic_rename: bool = True
+    can_watch: bool = False
+    remote: bool = True
+    stable_mtime: bool = True
+    max_connections: int = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file as it was listed. `name` is data from outside, never a path."""
+
+    name: str
+    size: int | None = None
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that lies whole on the other side under a temporary name."""
+
+    name: str
+    temporary: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that has its final name."""
+
+    name: str
+    size: int
+
+
+class Look(StrEnum):
+    """What is found of a staged file when one looks at both of its names."""
+
+    ABSENT = "absent"
+    """neither name is there"""
+    STAGED = "staged"
+    """the temporary name is there"""
+    PUBLISHED = "published"
+    """the final name is there and it is our file"""
+    TAKEN = "taken"
+    """the final name is there, but it is somebody else's file"""
+
+
+class Outcome(StrEnum):
+    """How an input ended, for the after-work action."""
+
+    DONE = "done"
+    FAILED = "failed"
+
+
+class AfterWork(BaseModel):
+    """What happens to an input at its source once the gateway has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    action: Literal["delete", "move", "keep"] = Field(description="delete it, move it into `folder`, or leave it")
+    folder: str | None = Field(default=None, description="the folder beside the inputs that `move` moves to")
+    keep_failed: bool = Field(
+        default=True, description="false: an input that failed as a whole is deleted, since `failed/` has it"
+    )
+
+
+class Source(Protocol):
+    """One folder on the other side that files are taken from."""
+
+    def list(self) -> Iterable[Entry]:
+        """All files that fit the mask, complete, in the order they are to be read.
+
+        Raises EndpointError; a folder that is not there raises too, it is never "no files".
+        """
+        ...
+
+    def read(self, entry: Entry, into: BinaryIO) -> None:
+        """Copy the whole file. Raises EndpointError where it is not whole or changed meanwhile."""
+        ...
+
+    def ack(self, entry: Entry, outcome: Outcome) -> None:
+        """Do the after-work action. Idempotent: a file that is gone already is done.
+
+        A file that was replaced by another content since it was listed is left alone.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
+class Target(Protocol):
+    """One folder on the other side that files are shipped to."""
+
+    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
+        """Write the whole content under a temporary name and check its size. Raises EndpointError."""
+        ...
+
+    def publish(self, staged: Staged) -> Written:
+        """Give it the final name in one atomic step; never replaces a file that is there.
+
+        Raises EndpointError; OutcomeUnknown where the step may have been done.
+        """
+        ...
+
+    def look(self, staged: Staged) -> Look:
+        """Look at both names. Raises EndpointError where one cannot look."""
+        ...
+
+    def discard(self, staged: Staged) -> None:
+        """Remove the temporary file if it is there. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
+class Endpoint(Protocol):
+    """A connection with its secrets; folder, mask and after-work action belong to the route."""
+
+    name: str
+    traits: Traits
+
+    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> Source:
+        """The folder as a source."""
+        ...
+
+    def target(self, folder: str) -> Target:
+        """The folder as a target."""
+        ...
+
+    def probe(self) -> str:
+        """Connect and say in one line what was found. Raises EndpointError."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
+def fits(name: str, masks: Sequence[str]) -> bool:
+    """Whether a listed name fits one of the masks and is no temporary name."""
+    lowered = name.lower()
+    if any(fnmatchcase(lowered, mask) for mask in TEMPORARY_NAMES):
+        return False
+    return any(fnmatchcase(lowered, mask.lower()) for mask in masks)
+
+
+def name_trouble(name: str) -> str | None:
+    """Why a name from outside cannot be a file name of ours; None where it can (reliability.md C)."""
+    if not name or name in (".", ".."):
+        return "it is empty or a folder"
+    if any(c in '/\\:*?"<>|' for c in name):
+        return 'it has one of the characters / \\ : * ? " < > |'
+    if any(unicodedata.category(c).startswith("C") for c in name):
+        return "it has a control character"
+    if name[0] == "." or name[-1] in ". ":
+        return "it begins with a dot, or ends with a dot or a blank"
+    if name.split(".", 1)[0].lower() in _DEVICE_NAMES:
+        return "it is the name of a device on Windows"
+    if len(name) > 200 or len(name.encode()) > 255:
+        return "it is too long"
+    return None
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Oldest first, then by name: the order in which a shop wrote them."""
+    return sorted(entries, key=lambda e: (e.modified.timestamp() if e.modified else 0.0, e.name))
+
+
+def temporary_name(name: str, attempt: str) -> str:
+    """The name that a file has until it is whole: hidden, unique per attempt, never taken for an import file."""
+    return f".{name}.{attempt}.tmp"

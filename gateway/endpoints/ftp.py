@@ -1,0 +1,414 @@
+"""FTP servers: passive mode, binary, names as bytes, sizes checked before and after.
+
+The rules and the faults behind them are those seen on vsftpd, proftpd and pure-ftpd (docs/reliability.md).
+A transfer that ended without an error proves nothing: a cut data connection looks like the end of the file, so
+the sizes decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import io
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from posixpath import basename, join
+from typing import BinaryIO, Literal, TypeVar
+
+from pydantic import Field, SecretStr
+
+from gateway.endpoints.base import (
+    AfterWork,
+    EndpointOptions,
+    Entry,
+    Look,
+    Outcome,
+    Staged,
+    Traits,
+    Written,
+    fits,
+    in_order,
+    temporary_name,
+)
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
+
+T = TypeVar("T")
+_BLOCK = 1 << 16
+
+
+class FtpOptions(EndpointOptions):
+    """An FTP server (plain FTP: the password and the data travel unencrypted)."""
+
+    type: Literal["ftp"] = "ftp"
+    host: str = Field(description="name or address of the server")
+    port: int = Field(default=21, ge=1, le=65535, description="port of the control connection")
+    user: str = Field(description="login name")
+    password: SecretStr = Field(
+        description="password; write `${env:NAME}` or `${file:PATH}`", json_schema_extra={"secret": True}
+    )
+    encoding: str = Field(
+        default="utf-8", description="encoding of file names on the server, such as windows-1250"
+    )
+    connect_timeout: float = Field(default=20, gt=0, description="seconds until a connection attempt is given up")
+    data_timeout: float = Field(
+        default=60, gt=0, description="seconds without a byte until a transfer is given up"
+    )
+    passive: bool = Field(default=True, description="passive mode; active only for servers that cannot otherwise")
+
+
+class FtpEndpoint:
+    """One FTP account."""
+
+    def __init__(self, name: str, options: FtpOptions) -> None:
+        self.name = name
+        self.traits = Traits(max_connections=2)
+        self._options = options
+
+    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> FtpSource:
+        """The folder as a source."""
+        return FtpSource(FtpSession(self._options, folder), files, after)
+
+    def target(self, folder: str) -> FtpTarget:
+        """The folder as a target."""
+        return FtpTarget(FtpSession(self._options, folder))
+
+    def probe(self) -> str:
+        """Log in and list the start folder. Raises EndpointError."""
+        session = FtpSession(self._options, "")
+        try:
+            return session.run(
+                "list the start folder", lambda ftp: f"login ok, {len(ftp.nlst())} names in {ftp.pwd()}"
+            )
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        """Sessions are closed by who opened them."""
+
+
+class FtpSession:
+    """One control connection, opened when it is needed, standing in one folder.
+
+    `run` turns whatever goes wrong into an EndpointError and drops the connection where its state is unknown.
+    """
+
+    def __init__(self, options: FtpOptions, folder: str) -> None:
+        self._options = options
+        self.folder = folder
+        self._ftp: ftplib.FTP | None = None
+        self._features: frozenset[str] | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it."""
+        return f"ftp://{self._options.host}:{self._options.port}{join('/', self.folder)}"
+
+    def run(self, what: str, action: Callable[[ftplib.FTP], T], *, unknown: bool = False) -> T:
+        """Do something on the connection. With `unknown`, a cut line is an OutcomeUnknown."""
+        try:
+            return action(self._connected())
+        except EndpointError:
+            raise
+        except ftplib.error_perm as error:
+            raise self._refusal(what, error) from error
+        except ftplib.error_temp as error:
+            self.drop()
+            raise EndpointUnreachable(
+                f"{self.place}: cannot {what}: the server says `{_said(error)}`", code="E001"
+            ) from error
+        except UnicodeError as error:
+            self.drop()
+            raise EndpointRefused(
+                f"{self.place}: cannot {what}: a file name there is not {self._options.encoding}",
+                code="E009",
+                help="set `encoding:` of the endpoint to the server's, such as windows-1250",
+            ) from error
+        except ValueError as error:
+            raise EndpointRefused(f"{self.place}: cannot {what}: {error}", code="E009") from error
+        except (OSError, EOFError, ftplib.Error) as error:
+            self.drop()
+            kind = OutcomeUnknown if unknown else EndpointUnreachable
+            raise kind(f"{self.place}: cannot {what}: {_words(error)}", code="E001") from error
+
+    def close(self) -> None:
+        """Say goodbye politely, and never fail on it."""
+        ftp, self._ftp = self._ftp, None
+        if ftp is not None:
+            with contextlib.suppress(OSError, EOFError, ftplib.Error):
+                ftp.quit()
+            with contextlib.suppress(OSError):
+                ftp.close()
+
+    def drop(self) -> None:
+        """Forget the connection: its state is not known any more."""
+        ftp, self._ftp = self._ftp, None
+        if ftp is not None:
+            with contextlib.suppress(OSError):
+                ftp.close()
+
+    def has(self, feature: str) -> bool:
+        """Whether the server announces a feature such as MLST (asked once a connection)."""
+        if self._features is None:
+            answer = ""
+            with contextlib.suppress(ftplib.error_perm):
+                answer = self._connected().sendcmd("FEAT")
+            self._features = frozenset(line.strip().split(" ")[0].upper() for line in answer.splitlines()[1:-1])
+        return feature in self._features
+
+    def size_of(self, ftp: ftplib.FTP, name: str) -> int | None:
+        """The size of a file in bytes; None where there is no such file. Asked in binary mode only."""
+        ftp.voidcmd("TYPE I")
+        try:
+            return ftp.size(name)
+        except ftplib.error_perm as error:
+            if _code(error) == "550":
+                return None
+            if _code(error) in ("500", "502"):
+                return self._size_by_list(ftp, name)
+            raise
+
+    def _size_by_list(self, ftp: ftplib.FTP, name: str) -> int | None:
+        lines: list[str] = []
+        ftp.retrlines("LIST", lines.append)
+        for line in lines:
+            parts = line.split(None, 8)
+            if len(parts) == 9 and parts[8] == name and parts[4].isdigit():
+                return int(parts[4])
+        return None
+
+    def _connected(self) -> ftplib.FTP:
+        if self._ftp is not None:
+            return self._ftp
+        options = self._options
+        ftp = ftplib.FTP(encoding=options.encoding, timeout=options.connect_timeout)  # noqa: S321 - the user chose it
+        try:
+            ftp.connect(options.host, options.port)
+            assert ftp.sock is not None
+            ftp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            ftp.login(options.user, options.password.get_secret_value())
+            ftp.set_pasv(options.passive)
+            ftp.timeout = options.data_timeout
+            ftp.sock.settimeout(options.data_timeout)
+            self._enter(ftp)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                ftp.close()
+            raise
+        self._ftp, self._features = ftp, None
+        return ftp
+
+    def _enter(self, ftp: ftplib.FTP) -> None:
+        """CWD first: some servers answer an empty list for a folder that is not there."""
+        if not self.folder:
+            return
+        try:
+            ftp.cwd(self.folder)
+        except ftplib.error_perm as error:
+            raise EndpointUnreachable(
+                f"the folder {self.place} cannot be entered: the server says `{_said(error)}`",
+                code="E003",
+                help="check `folder:` in the route or target; it counts from the account's start folder",
+            ) from error
+
+    def _refusal(self, what: str, error: ftplib.error_perm) -> EndpointRefused:
+        code = _code(error)
+        if code == "530":
+            return EndpointRefused(
+                f"{self._options.host}: the login of `{self._options.user}` is refused: `{_said(error)}`",
+                code="E002",
+                help="check `user:` and `password:` of the endpoint",
+            )
+        if code == "552":
+            return EndpointRefused(f"{self.place}: the account is full: `{_said(error)}`", code="E008")
+        return EndpointRefused(f"{self.place}: cannot {what}: the server says `{_said(error)}`", code="E004")
+
+
+class FtpSource:
+    """A folder of an FTP server that files are taken from."""
+
+    def __init__(self, session: FtpSession, files: Sequence[str], after: AfterWork) -> None:
+        self._session = session
+        self._files = files
+        self._after = after
+
+    def list(self) -> Iterable[Entry]:
+        """All files that fit the mask, with sizes and times. Raises EndpointError."""
+        machine = self._session.run("ask for features", lambda _: self._session.has("MLST"))
+        listing = self._by_mlsd if machine else self._by_nlst
+        return in_order(self._session.run("list the folder", lambda ftp: list(listing(ftp))))
+
+    def read(self, entry: Entry, into: BinaryIO) -> None:
+        """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
+
+        def copy(ftp: ftplib.FTP) -> None:
+            before = self._session.size_of(ftp, entry.name)
+            if before is None:
+                raise EndpointUnreachable(f"{self._session.place}: {entry.name} is gone", code="E006")
+            counted = 0
+
+            def take(block: bytes) -> None:
+                nonlocal counted
+                counted += len(block)
+                into.write(block)
+
+            ftp.retrbinary(f"RETR {entry.name}", take, blocksize=_BLOCK)
+            after = self._session.size_of(ftp, entry.name)
+            if not before == counted == after:
+                self._session.drop()
+                raise EndpointUnreachable(
+                    f"{self._session.place}: {entry.name} came with {counted} bytes, "
+                    f"the server says {before} before and {after} after",
+                    code="E006",
+                )
+
+        self._session.run(f"fetch {entry.name}", copy)
+
+    def ack(self, entry: Entry, outcome: Outcome) -> None:
+        """Do the after-work action; a file that is gone or was replaced since is left alone."""
+        if self._after.action == "keep":
+            return
+
+        def put_away(ftp: ftplib.FTP) -> None:
+            size = self._session.size_of(ftp, entry.name)
+            if size is None or (entry.size is not None and size != entry.size):
+                return
+            if entry.modified is not None and self._modified(ftp, entry.name) not in (None, entry.modified):
+                return
+            if self._after.action == "delete":
+                ftp.delete(entry.name)
+            else:
+                self._move(ftp, entry.name, self._after.folder or "done")
+
+        self._session.run(f"put {entry.name} away", put_away)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _move(self, ftp: ftplib.FTP, name: str, folder: str) -> None:
+        with contextlib.suppress(ftplib.error_perm):
+            ftp.mkd(folder)
+        stem, dot, suffix = name.rpartition(".")
+        free, number = name, 1
+        while self._session.size_of(ftp, join(folder, free)) is not None:
+            number += 1
+            free = f"{stem}-{number}.{suffix}" if dot else f"{name}-{number}"
+        ftp.rename(name, join(folder, free))
+
+    def _by_mlsd(self, ftp: ftplib.FTP) -> Iterator[Entry]:
+        for name, facts in ftp.mlsd(facts=["type", "size", "modify"]):
+            if facts.get("type", "file").lower() == "file" and fits(name, self._files):
+                size = facts.get("size")
+                yield Entry(name, int(size) if size else None, _time(facts.get("modify")))
+
+    def _by_nlst(self, ftp: ftplib.FTP) -> Iterator[Entry]:
+        try:
+            names = ftp.nlst()
+        except ftplib.Error as error:
+            if _code(error) in ("550", "450"):  # an empty folder, on pure-ftpd's and IIS's kind of server
+                return
+            raise
+        for name in sorted({basename(name) for name in names}):
+            if fits(name, self._files):
+                size = self._session.size_of(ftp, name)
+                if size is not None:
+                    yield Entry(name, size, self._modified(ftp, name))
+
+    def _modified(self, ftp: ftplib.FTP, name: str) -> datetime | None:
+        try:
+            return _time(ftp.voidcmd(f"MDTM {name}").split(None, 1)[1])
+        except (ftplib.error_perm, IndexError):
+            return None
+
+
+class FtpTarget:
+    """A folder of an FTP server that files are shipped to."""
+
+    def __init__(self, session: FtpSession) -> None:
+        self._session = session
+
+    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
+        """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
+        staged = Staged(name, temporary_name(name, attempt), len(content))
+
+        def upload(ftp: ftplib.FTP) -> None:
+            ftp.voidcmd("TYPE I")
+            ftp.storbinary(f"STOR {staged.temporary}", io.BytesIO(content), blocksize=_BLOCK)
+            size = self._session.size_of(ftp, staged.temporary)
+            if size != staged.size:
+                self._session.drop()
+                raise EndpointUnreachable(
+                    f"{self._session.place}: {staged.temporary} has {size} bytes there instead of {staged.size}",
+                    code="E006",
+                )
+
+        self._session.run(f"upload {name}", upload)
+        return staged
+
+    def publish(self, staged: Staged) -> Written:
+        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line."""
+
+        def rename(ftp: ftplib.FTP) -> None:
+            if self._session.size_of(ftp, staged.name) is not None:
+                raise EndpointRefused(
+                    f"{self._session.place}: a file named {staged.name} is there already "
+                    "and was not sent by this delivery",
+                    code="E007",
+                    help="move that file away, then `gateway retry` the delivery",
+                )
+            ftp.rename(staged.temporary, staged.name)
+
+        self._session.run(f"rename {staged.temporary} to {staged.name}", rename, unknown=True)
+        return Written(staged.name, staged.size)
+
+    def look(self, staged: Staged) -> Look:
+        """Look at both names. Raises EndpointError where one cannot look."""
+
+        def sizes(ftp: ftplib.FTP) -> tuple[int | None, int | None]:
+            return self._session.size_of(ftp, staged.temporary), self._session.size_of(ftp, staged.name)
+
+        temporary, final = self._session.run(f"look for {staged.name}", sizes)
+        if temporary is not None:
+            return Look.STAGED
+        if final is None:
+            return Look.ABSENT
+        return Look.PUBLISHED if final == staged.size else Look.TAKEN
+
+    def discard(self, staged: Staged) -> None:
+        """Remove the temporary file if it is there."""
+        with contextlib.suppress(EndpointError):
+            self._session.run(f"remove {staged.temporary}", lambda ftp: ftp.delete(staged.temporary))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+
+def _code(error: Exception) -> str:
+    return str(error)[:3]
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, EOFError):
+        return "the server closed the connection"
+    if isinstance(error, socket.gaierror):
+        return f"the host name is not known ({error.strerror})"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error) or type(error).__name__).lower()
+    return _said(error) if isinstance(error, Exception) else type(error).__name__
+
+
+def _time(text: str | None) -> datetime | None:
+    """The time of MDTM and MLSD, which is UTC by RFC 3659."""
+    digits = (text or "").strip()[:14]
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,239 @@
+"""Folders on this machine or on a mounted share."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from pydantic import Field
+
+from gateway.endpoints.base import (
+    AfterWork,
+    EndpointOptions,
+    Entry,
+    Look,
+    Outcome,
+    Staged,
+    Traits,
+    Written,
+    fits,
+    in_order,
+    temporary_name,
+)
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
+from gateway.store.files import fsync_folder
+
+_PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT}
+)
+
+
+class LocalOptions(EndpointOptions):
+    """A folder of this machine."""
+
+    type: Literal["local"] = "local"
+    path: Path = Field(description="the folder; relative ones count from the folder of config.yaml")
+    create: bool = Field(default=True, description="create folders that are missing")
+
+
+class LocalEndpoint:
+    """A folder of this machine or of a mounted share."""
+
+    def __init__(self, name: str, options: LocalOptions, *, root: Path) -> None:
+        self.name = name
+        self.traits = Traits(can_watch=True, remote=False)
+        self._options = options
+        self.path = root / options.path
+
+    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> LocalSource:
+        """The folder as a source."""
+        return LocalSource(self._below(folder), files, after)
+
+    def target(self, folder: str) -> LocalTarget:
+        """The folder as a target."""
+        return LocalTarget(self._below(folder))
+
+    def probe(self) -> str:
+        """Write and remove a file. Raises EndpointError."""
+        target = self.target("")
+        staged = target.stage("gateway-probe", b"probe", attempt=f"{os.getpid()}")
+        target.discard(staged)
+        return f"{self.path} can be written"
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _below(self, folder: str) -> Path:
+        path = self.path / folder.lstrip("/")
+        if self._options.create:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise translate(error, f"the folder {path} cannot be created") from error
+        return path
+
+
+class LocalSource:
+    """A folder that files are taken from."""
+
+    def __init__(self, folder: Path, files: Sequence[str], after: AfterWork) -> None:
+        self.folder = folder
+        self._files = files
+        self._after = after
+
+    def list(self) -> Iterable[Entry]:
+        """All files that fit the mask. Raises EndpointError where the folder is not there."""
+        found = []
+        try:
+            with os.scandir(self.folder) as entries:
+                for item in entries:
+                    if fits(item.name, self._files) and item.is_file(follow_symlinks=False):
+                        with contextlib.suppress(FileNotFoundError):
+                            found.append(_entry(item.name, item.stat(follow_symlinks=False)))
+        except OSError as error:
+            raise translate(error, f"the folder {self.folder} cannot be listed") from error
+        return in_order(found)
+
+    def read(self, entry: Entry, into: BinaryIO) -> None:
+        """Copy the whole file. Raises EndpointError where it is not whole or changed meanwhile."""
+        path = self.folder / entry.name
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                before = os.fstat(file.fileno())
+                shutil.copyfileobj(file, into, 1 << 20)
+                after = os.fstat(file.fileno())
+        except OSError as error:
+            raise translate(error, f"{path} cannot be read") from error
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise EndpointUnreachable(f"{path} changed while it was read", code="E006")
+
+    def ack(self, entry: Entry, outcome: Outcome) -> None:
+        """Do the after-work action; a file that is gone or was replaced since is left alone."""
+        if self._after.action == "keep":
+            return
+        path = self.folder / entry.name
+        try:
+            if _entry(entry.name, path.stat()) != entry:
+                return
+            if self._after.action == "delete" or (outcome is Outcome.FAILED and not self._after.keep_failed):
+                path.unlink()
+                return
+            folder = self.folder / (self._after.folder or "done")
+            folder.mkdir(exist_ok=True)
+            path.rename(_free_name(folder / entry.name))
+            fsync_folder(self.folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise translate(error, f"{path} cannot be put away") from error
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+class LocalTarget:
+    """A folder that files are shipped to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
+        """Write the whole content under a temporary name, durably. Raises EndpointError."""
+        temporary = self.folder / temporary_name(name, attempt)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            size = temporary.stat().st_size
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise translate(error, f"{temporary} cannot be written") from error
+        if size != len(content):
+            raise EndpointUnreachable(f"{temporary} has {size} bytes instead of {len(content)}", code="E006")
+        return Staged(name, temporary.name, size)
+
+    def publish(self, staged: Staged) -> Written:
+        """Give it the final name. Raises EndpointRefused where a file has that name."""
+        final = self.folder / staged.name
+        if final.exists():
+            raise _name_taken(final)
+        try:
+            (self.folder / staged.temporary).rename(final)
+            fsync_folder(self.folder)
+        except FileExistsError as error:
+            raise _name_taken(final) from error
+        except OSError as error:
+            raise translate(error, f"{final} cannot be named") from error
+        return Written(staged.name, staged.size)
+
+    def look(self, staged: Staged) -> Look:
+        """Look at both names. Raises EndpointError where the folder cannot be looked into."""
+        try:
+            names = set(os.listdir(self.folder))  # noqa: PTH208 - the names alone
+            if staged.temporary in names:
+                return Look.STAGED
+            if staged.name not in names:
+                return Look.ABSENT
+            size = (self.folder / staged.name).stat().st_size
+        except FileNotFoundError:
+            if self.folder.is_dir():
+                return Look.ABSENT
+            raise EndpointUnreachable(f"the folder {self.folder} is gone", code="E003") from None
+        except OSError as error:
+            raise translate(error, f"the folder {self.folder} cannot be looked into") from error
+        return Look.PUBLISHED if size == staged.size else Look.TAKEN
+
+    def discard(self, staged: Staged) -> None:
+        """Remove the temporary file if it is there."""
+        with contextlib.suppress(OSError):
+            (self.folder / staged.temporary).unlink()
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def translate(error: OSError, what: str) -> EndpointError:
+    """What the operating system said, as retryable or permanent."""
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return EndpointUnreachable(
+            f"{what}: {reason}", code="E003", help="check the path, and whether the disk or share is mounted"
+        )
+    if error.errno in _PASSING:
+        code = "E008" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "E001"
+        return EndpointUnreachable(f"{what}: {reason}", code=code)
+    if isinstance(error, PermissionError):
+        return EndpointRefused(
+            f"{what}: {reason}", code="E004", help="give the gateway's user the right to read and write there"
+        )
+    return EndpointRefused(f"{what}: {reason}", code="E004")
+
+
+def _name_taken(final: Path) -> EndpointRefused:
+    return EndpointRefused(
+        f"a file named {final.name} is in {final.parent} already and was not sent by this delivery",
+        code="E007",
+        help="move that file away, then `gateway retry` the delivery",
+    )
+
+
+def _entry(name: str, status: os.stat_result) -> Entry:
+    return Entry(name, status.st_size, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC))
+
+
+def _free_name(path: Path) -> Path:
+    """The path itself, or with a number before its suffix where that is taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free

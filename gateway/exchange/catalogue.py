@@ -1,0 +1,137 @@
+"""The catalogue: which documents are known, in which version, and what became of them.
+
+A version counts once its exchange is planned; the versions of the exchange in hand count for itself, so that an
+order that stands twice in one input is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store import tables
+
+_document, _version, _exchange, _posting = tables.document, tables.version, tables.exchange, tables.posting
+SENT = ("sent", "confirmed", "warned", "already_there", "rejected")
+_CHUNK = 400
+
+
+@dataclass(frozen=True)
+class Known:
+    """The newest counting version of a document."""
+
+    document_id: int
+    key: str
+    ordinal: int
+    exchange_id: str
+    source_fingerprint: str
+    significant_fingerprint: str
+    cancelled: bool
+    body: bytes | None
+
+
+@dataclass(frozen=True)
+class PostingFact:
+    """What became of an earlier version of a document at one target."""
+
+    id: str
+    document_id: int
+    target: str
+    ordinal: int
+    state: str
+    reason: str | None
+    generation: int
+
+
+def known(
+    connection: Connection, *, merchant: str, origin: str, kind: str, keys: Sequence[str], exchange_id: str
+) -> dict[str, Known]:
+    """The newest version of each of the keys that is known."""
+    found: dict[str, Known] = {}
+    for start in range(0, len(keys), _CHUNK):
+        newest = (
+            select(_version.c.document_id, func.max(_version.c.ordinal).label("ordinal"))
+            .join(_exchange, _exchange.c.id == _version.c.exchange_id)
+            .join(_document, _document.c.id == _version.c.document_id)
+            .where(
+                _document.c.merchant == merchant,
+                _document.c.origin == origin,
+                _document.c.kind == kind,
+                _document.c.key.in_(keys[start : start + _CHUNK]),
+                or_(_exchange.c.planned_at.is_not(None), _exchange.c.id == exchange_id),
+            )
+            .group_by(_version.c.document_id)
+            .subquery()
+        )
+        rows = connection.execute(
+            select(_document.c.key, _version)
+            .join(newest, newest.c.document_id == _document.c.id)
+            .join(
+                _version,
+                and_(_version.c.document_id == newest.c.document_id, _version.c.ordinal == newest.c.ordinal),
+            )
+        )
+        for row in rows:
+            found[row.key] = Known(
+                row.document_id,
+                row.key,
+                row.ordinal,
+                row.exchange_id,
+                row.source_fingerprint,
+                row.significant_fingerprint,
+                bool(row.cancelled),
+                row.body,
+            )
+    return found
+
+
+def document_ids(
+    connection: Connection, *, merchant: str, origin: str, kind: str, keys: Sequence[str]
+) -> dict[str, int]:
+    """The ids of the keys' documents, created where they are new."""
+    if not keys:
+        return {}
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        insert(_document).on_conflict_do_nothing(),
+        [{"merchant": merchant, "origin": origin, "kind": kind, "key": key} for key in keys],
+    )
+    ids: dict[str, int] = {}
+    for start in range(0, len(keys), _CHUNK):
+        rows = connection.execute(
+            select(_document.c.key, _document.c.id).where(
+                _document.c.merchant == merchant,
+                _document.c.origin == origin,
+                _document.c.kind == kind,
+                _document.c.key.in_(keys[start : start + _CHUNK]),
+            )
+        )
+        ids.update({row.key: row.id for row in rows})
+    return ids
+
+
+def postings_of(
+    connection: Connection, documents: Iterable[int], exchange_id: str, *, only_held: bool = False
+) -> list[PostingFact]:
+    """All counting postings of the documents (or only the held ones)."""
+    ids, found = list(documents), []
+    for start in range(0, len(ids), _CHUNK):
+        statement = (
+            select(_posting)
+            .join(_exchange, _exchange.c.id == _posting.c.exchange_id)
+            .where(
+                _posting.c.document_id.in_(ids[start : start + _CHUNK]),
+                or_(_exchange.c.planned_at.is_not(None), _exchange.c.id == exchange_id),
+            )
+            .order_by(_posting.c.document_id, _posting.c.ordinal, _posting.c.generation)
+        )
+        if only_held:
+            statement = statement.where(_posting.c.state == "held")
+        found += [
+            PostingFact(row.id, row.document_id, row.target, row.ordinal, row.state, row.reason, row.generation)
+            for row in connection.execute(statement)
+        ]
+    return found

@@ -1,0 +1,221 @@
+"""What a block of records leaves in the ledger, in one transaction; and how drafts are dropped again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.exchange.catalogue import document_ids
+from gateway.exchange.failed import problems_as_json
+from gateway.exchange.planning import Plan, PlannedDelivery, Record
+from gateway.exchange.site import PreparedRoute
+from gateway.store import tables
+from gateway.store.blobs import Blobs, StoredBlob
+from gateway.store.ledger import tell
+
+_CHUNK = 400
+
+
+@dataclass
+class Numbers:
+    """How many postings and deliveries of an exchange are drafted already: their ids go on from there."""
+
+    postings: int = 0
+    deliveries: int = 0
+
+
+def draft(
+    connection: Connection,
+    route: PreparedRoute,
+    exchange_id: str,
+    plan: Plan,
+    stored: Sequence[StoredBlob],
+    blobs: Blobs,
+    numbers: Numbers,
+    now: str,
+) -> None:
+    """Write the plan of one block. Its rows count once the exchange is planned."""
+    spec = route.spec
+    ids = document_ids(
+        connection,
+        merchant=spec.merchant,
+        origin=spec.origin,
+        kind=route.kind,
+        keys=list(dict.fromkeys([v.key for v in plan.versions] + [p.key for p in plan.postings])),
+    )
+    blobs.record(connection, stored)
+    if plan.versions:
+        connection.execute(
+            tables.version.insert(),
+            [
+                {
+                    "document_id": ids[version.key],
+                    "ordinal": version.ordinal,
+                    "exchange_id": exchange_id,
+                    "position": version.position,
+                    "source_fingerprint": version.source_fingerprint,
+                    "significant_fingerprint": version.significant_fingerprint,
+                    "cancelled": int(version.cancelled),
+                    "body": version.body,
+                    "created_at": now,
+                }
+                for version in plan.versions
+            ],
+        )
+    deliveries = insert_deliveries(
+        connection, spec.name, exchange_id, plan.deliveries, stored, numbers.deliveries, now
+    )
+    numbers.deliveries += len(deliveries)
+    if plan.postings:
+        connection.execute(
+            tables.posting.insert(),
+            [
+                {
+                    "id": f"{exchange_id}.p{numbers.postings + index}",
+                    "document_id": ids[posting.key],
+                    "ordinal": posting.ordinal,
+                    "exchange_id": exchange_id,
+                    "route": spec.name,
+                    "target": posting.target,
+                    "generation": posting.generation,
+                    "pack_id": posting.pack_id,
+                    "item_id": posting.item_id,
+                    "state": posting.state,
+                    "reason": posting.reason,
+                    "problems": problems_as_json(posting.problems) if posting.problems else None,
+                    "delivery_id": None if posting.delivery is None else deliveries[posting.delivery],
+                    "created_at": now,
+                }
+                for index, posting in enumerate(plan.postings, start=1)
+            ],
+        )
+        numbers.postings += len(plan.postings)
+    set_aside(connection, route, exchange_id, plan.set_aside, now)
+    heal(connection, route, exchange_id, plan.healed, now)
+
+
+def insert_deliveries(
+    connection: Connection,
+    route: str,
+    exchange_id: str,
+    deliveries: Sequence[PlannedDelivery],
+    stored: Sequence[StoredBlob],
+    already: int,
+    now: str,
+) -> list[str]:
+    """Write deliveries as drafted, in order; returns their ids."""
+    if not deliveries:
+        return []
+    last = connection.execute(select(func.coalesce(func.max(tables.delivery.c.sequence), 0))).scalar_one()
+    rows = [
+        {
+            "id": f"{exchange_id}.d{already + index}",
+            "sequence": last + index,
+            "exchange_id": exchange_id,
+            "route": route,
+            "target": delivery.target,
+            "name": delivery.name,
+            "content_sha256": blob.sha256,
+            "size": blob.size,
+            "state": "drafted",
+            "created_at": now,
+        }
+        for index, (delivery, blob) in enumerate(zip(deliveries, stored, strict=True), start=1)
+    ]
+    connection.execute(tables.delivery.insert(), rows)
+    return [str(row["id"]) for row in rows]
+
+
+def set_aside(
+    connection: Connection, route: PreparedRoute, exchange_id: str, records: Sequence[Record], now: str
+) -> None:
+    """One row per bad record, counted up when it comes again; it is told anew once it had been mended."""
+    if not records:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    spec, table = route.spec, tables.quarantine
+    for record in records:
+        fragment = sha256(record.fragment or b"").hexdigest()
+        statement = insert(table).values(
+            merchant=spec.merchant,
+            origin=spec.origin,
+            kind=route.kind,
+            identity=record.key or f"sha256:{record.fingerprint}",
+            route=spec.name,
+            first_exchange=exchange_id,
+            exchange_id=exchange_id,
+            position=record.position,
+            fragment_sha256=fragment,
+            fragment=record.fragment,
+            problems=problems_as_json(record.problems),
+            count=1,
+            first_seen=now,
+            last_seen=now,
+        )
+        mended_before = table.c.resolved_by.is_not(None)
+        other = (table.c.fragment_sha256 != fragment) | mended_before
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["merchant", "origin", "kind", "identity"],
+                set_={
+                    "exchange_id": exchange_id,
+                    "position": record.position,
+                    "count": _if(table.c.exchange_id == exchange_id, table.c.count, table.c.count + 1),
+                    "file": _if(other, None, table.c.file),
+                    "fragment_sha256": fragment,
+                    "fragment": record.fragment,
+                    "problems": statement.excluded.problems,
+                    "last_seen": now,
+                    "resolved_by": None,
+                    "resolved_at": None,
+                },
+            )
+        )
+
+
+def heal(connection: Connection, route: PreparedRoute, exchange_id: str, keys: Sequence[str], now: str) -> None:
+    """Records that were set aside and are in order now."""
+    spec, table = route.spec, tables.quarantine
+    for start in range(0, len(keys), _CHUNK):
+        connection.execute(
+            update(table)
+            .where(
+                table.c.merchant == spec.merchant,
+                table.c.origin == spec.origin,
+                table.c.kind == route.kind,
+                table.c.identity.in_(keys[start : start + _CHUNK]),
+                table.c.resolved_by.is_(None),
+                table.c.exchange_id != exchange_id,
+            )
+            .values(resolved_by=exchange_id, resolved_at=now)
+        )
+
+
+def drop(connection: Connection, exchange_id: str, now: str, *, why: str) -> None:
+    """Take back whatever an exchange that was not planned has drafted."""
+    quarantine = tables.quarantine
+    found = connection.execute(
+        select(func.count()).select_from(tables.version).where(tables.version.c.exchange_id == exchange_id)
+    ).scalar_one()
+    for table in (tables.posting, tables.delivery, tables.version):
+        connection.execute(delete(table).where(table.c.exchange_id == exchange_id))
+    connection.execute(
+        delete(quarantine).where(quarantine.c.first_exchange == exchange_id, quarantine.c.file.is_(None))
+    )
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.resolved_by == exchange_id)
+        .values(resolved_by=None, resolved_at=None)
+    )
+    if found:
+        tell(connection, now, "drafts_dropped", exchange=exchange_id, documents=found, why=why)
+
+
+def _if(condition: object, then: object, otherwise: object) -> object:
+    from sqlalchemy import case
+
+    return case((condition, then), else_=otherwise)  # type: ignore[arg-type]  # SQLAlchemy's own overloads are narrower

@@ -1,0 +1,122 @@
+"""`failed/`: records and files that a person has to look at, each with a `.why.txt` beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import select, update
+
+from gateway.diagnostics import Problem, from_json, render_all
+from gateway.exchange.site import Site
+from gateway.store import tables
+from gateway.store.files import write_durably
+from gateway.store.ledger import of_json
+
+_EXCHANGE_IN_NAME = re.compile(r"\.\d{6}-[0-9a-z]{7}(?=\.)")
+_quarantine = tables.quarantine
+
+
+def write_set_aside(site: Site, exchange_id: str, input_name: str) -> None:
+    """Write the one-record files of an exchange that are not written yet. Safe to call again."""
+    with site.ledger.read() as connection:
+        rows = connection.execute(
+            select(_quarantine).where(
+                _quarantine.c.exchange_id == exchange_id,
+                _quarantine.c.file.is_(None),
+                _quarantine.c.resolved_by.is_(None),
+            )
+        ).all()
+    for row in rows:
+        folder = site.spool.failed_folder(row.route)
+        stem = row.identity if not row.identity.startswith("sha256:") else f"record-{row.position}"
+        name = f"{_safe(stem)}.{exchange_id}.xml"
+        problems = [from_json(item) for item in of_json(row.problems)]
+        if row.fragment is not None:
+            write_durably(folder / name, [row.fragment])
+        _write_why(folder / f"{name}.why.txt", _record_text(problems, name, row.route, exchange_id, input_name))
+        with site.ledger.write() as connection:
+            connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=name))
+
+
+def write_failed_input(site: Site, route: str, exchange_id: str, input_name: str, sha256: str) -> str:
+    """Write a whole input that could not be read, and why. Safe to call again. Returns the file's name."""
+    with site.ledger.read() as connection:
+        stored = connection.execute(
+            select(tables.exchange.c.problems).where(tables.exchange.c.id == exchange_id)
+        ).scalar_one()
+    problems = [from_json(item) for item in of_json(stored)]
+    folder = site.spool.failed_folder(route)
+    name = failed_name(input_name, exchange_id)
+    write_durably(folder / name, [site.blobs.read(sha256)])
+    _write_why(folder / f"{name}.why.txt", _input_text(problems, name, route, exchange_id))
+    return name
+
+
+def remove_mended(site: Site, exchange_id: str) -> None:
+    """Take away the files of records that this exchange brought in order, unless a person changed them."""
+    with site.ledger.read() as connection:
+        rows = connection.execute(
+            select(_quarantine).where(_quarantine.c.resolved_by == exchange_id, _quarantine.c.file.is_not(None))
+        ).all()
+    for row in rows:
+        folder = site.spool.failed_folder(row.route)
+        path = folder / row.file
+        if path.is_file() and path.read_bytes() == row.fragment:
+            path.unlink()
+        (folder / f"{row.file}.why.txt").unlink(missing_ok=True)
+        with site.ledger.write() as connection:
+            connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=None))
+
+
+def failed_name(input_name: str, exchange_id: str) -> str:
+    """The name of a failed input: its own with the exchange's id, not piling up when it comes again."""
+    stem, dot, suffix = _EXCHANGE_IN_NAME.sub("", _safe(input_name)).rpartition(".")
+    return f"{stem}.{exchange_id}.{suffix}" if dot else f"{suffix}.{exchange_id}"
+
+
+def _record_text(problems: Sequence[Problem], name: str, route: str, exchange_id: str, input_name: str) -> str:
+    return "\n".join(
+        [
+            f"This record of {input_name} was set aside; the other records of the file went on.",
+            "",
+            render_all(problems),
+            "",
+            "What to do:",
+            f"  - the data are wrong: mend {name} (or the record in the shop) and drop it into {route}/in again;",
+            f"  - the mapping or config.yaml is wrong: mend it, then `gateway retry {exchange_id}`.",
+            f"The whole story: `gateway show {exchange_id}`",
+            "",
+        ]
+    )
+
+
+def _input_text(problems: Sequence[Problem], name: str, route: str, exchange_id: str) -> str:
+    return "\n".join(
+        [
+            "This file could not be read as a whole. Nothing of it was sent.",
+            "",
+            render_all(problems),
+            "",
+            "What to do:",
+            f"  - export it anew (or mend {name}) and drop it into {route}/in again.",
+            f"The whole story: `gateway show {exchange_id}`",
+            "",
+        ]
+    )
+
+
+def _write_why(path: Path, text: str) -> None:
+    write_durably(path, [text.replace("\n", "\r\n").encode("utf-8-sig")])
+
+
+def _safe(name: str) -> str:
+    cleaned = re.sub(r'[\x00-\x1f\\/:*?"<>|]+', "-", name).strip(". ")[:120]
+    return cleaned or "input"
+
+
+def problems_as_json(problems: Sequence[Problem]) -> str:
+    """Problems as they are stored."""
+    return msgspec.json.encode([problem.as_json() for problem in problems]).decode()

@@ -1,0 +1,197 @@
+"""The pipeline: the bytes of one exchange become documents, postings and deliveries.
+
+Blocks of records are drafted; one last transaction plans them all. An input that is not whole to its end plans
+nothing. Whatever a crash leaves is dropped and done again: the input lies in the blobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection, Row, select, update
+
+from gateway.diagnostics import Problem, plural
+from gateway.errors import ProblemsFound
+from gateway.exchange import drafts, failed
+from gateway.exchange.planning import Plan, Planner, Record
+from gateway.exchange.site import PreparedRoute, Site
+from gateway.store import tables
+from gateway.store.blobs import BlobMissing
+from gateway.store.ledger import LaneLease, tell
+from gateway.telemetry import emit
+
+BLOCK = 500
+_exchange = tables.exchange
+
+
+@dataclass
+class Counts:
+    """What became of the records of one exchange."""
+
+    records: int = 0
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    left_out: int = 0
+    set_aside: int = 0
+    targets: set[str] = field(default_factory=set)
+
+    def add(self, plan: Plan) -> None:
+        """Count a block's plan."""
+        self.new += plan.count("new")
+        self.changed += plan.count("changed")
+        self.same += plan.count("same")
+        self.left_out += plan.count("left_out")
+        self.set_aside += len({record.position for record in plan.set_aside})
+        self.targets |= {delivery.target for delivery in plan.deliveries}
+
+    def as_columns(self) -> dict[str, int]:
+        """The counts as the ledger keeps them."""
+        names = ("records", "new", "changed", "same", "left_out", "set_aside")
+        return {name: getattr(self, name) for name in names}
+
+
+def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease | None = None) -> None:
+    """Bring one exchange to its plan, or to its failure. Does nothing for one that has come so far already."""
+    with site.ledger.write(lease) as connection:
+        row = connection.execute(select(_exchange).where(_exchange.c.id == exchange_id)).one()
+        if row.planned_at is not None or row.failed_at is not None:
+            return
+        drafts.drop(connection, exchange_id, site.ledger.now(), why="taken up again after an interruption")
+    try:
+        with site.blobs.as_file(row.input_sha256) as path:
+            counts = _draft_all(site, route, row, path, lease)
+    except ProblemsFound as error:
+        _fail(site, row, error.problems, lease)
+        return
+    except BlobMissing as error:
+        _fail(site, row, [Problem(code="G007", message=str(error), help="drop the file again")], lease)
+        return
+    _plan(site, route, row, counts, lease)
+
+
+def _draft_all(
+    site: Site, route: PreparedRoute, row: Row[tuple[object, ...]], path: Path, lease: LaneLease | None
+) -> Counts:
+    counts, numbers = Counts(), drafts.Numbers()
+    planner = Planner(route, row.id, adopt=row.mode == "adopt")
+    records = _records(route, path, row.input_name)
+    block = max(BLOCK, max(target.pack for target in route.targets))
+    number = 0
+    while chunk := list(islice(records, block)):
+        number += 1
+        with site.ledger.read() as connection:
+            plan = planner.plan(connection, chunk)
+        stored = site.blobs.store([d.content for d in plan.deliveries], f"{row.id}.{number}.deliveries")
+        with site.ledger.write(lease) as connection:
+            drafts.draft(connection, route, row.id, plan, stored, site.blobs, numbers, site.ledger.now())
+        counts.records += len(chunk)
+        counts.add(plan)
+    return counts
+
+
+def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record]:
+    """The input's records; a bad one, and one that a target may refuse, keeps its fragment."""
+    for reading in route.mapping.read(path, shown_as=shown_as):
+        yield Record(
+            position=reading.position,
+            key=reading.key,
+            document=reading.document,
+            problems=tuple(reading.problems),
+            fingerprint=reading.fingerprint(),
+            fragment=reading.fragment(),
+        )
+
+
+def _plan(
+    site: Site, route: PreparedRoute, row: Row[tuple[object, ...]], counts: Counts, lease: LaneLease | None
+) -> None:
+    """The one switch: everything that was drafted counts from now on."""
+    spec, now = route.spec, site.ledger.now()
+    held, problems = None, None
+    if row.mode != "adopt":
+        if spec.max_new is not None and counts.new > spec.max_new:
+            held, problems = "max_new", failed.problems_as_json([_too_many(route, counts.new, spec.max_new)])
+        elif spec.rehearsal:
+            held = "rehearsal"
+    with site.ledger.write(lease) as connection:
+        connection.execute(
+            update(_exchange)
+            .where(_exchange.c.id == row.id)
+            .values(planned_at=now, held=held, problems=problems, **counts.as_columns())
+        )
+        supersede(connection, row.id)
+        tell(connection, now, "planned", exchange=row.id, held=held, counts=counts.as_columns())
+        if held is None:
+            for target in sorted(counts.targets):
+                site.lanes.wake(connection, f"ship:{target}")
+    emit(
+        "exchange_planned",
+        level="warning" if held == "max_new" or counts.set_aside else "info",
+        exchange=row.id,
+        route=spec.name,
+        input=row.input_name,
+        held=held,
+        **counts.as_columns(),
+    )
+
+
+def supersede(connection: Connection, exchange_id: str) -> None:
+    """A held posting gives way to a later version of the same document at the same target."""
+    old, newer = tables.posting, tables.posting.alias("newer")
+    connection.execute(
+        update(old)
+        .where(
+            old.c.state == "held",
+            old.c.exchange_id != exchange_id,
+            select(newer.c.id)
+            .where(
+                newer.c.exchange_id == exchange_id,
+                newer.c.document_id == old.c.document_id,
+                newer.c.target == old.c.target,
+                newer.c.ordinal > old.c.ordinal,
+            )
+            .exists(),
+            old.c.document_id.in_(select(newer.c.document_id).where(newer.c.exchange_id == exchange_id)),
+        )
+        .values(state="superseded")
+    )
+
+
+def _too_many(route: PreparedRoute, new: int, most: int) -> Problem:
+    return Problem(
+        code="G002",
+        level="warning",
+        message=f"the input brings {plural(new, 'new ' + route.kind)}, the route's brake `max_new` allows {most}",
+        span=route.spec.span,
+        help="look at them with `gateway show`; then `gateway release` sends them all, "
+        "and `gateway adopt` is the way to call old orders known without sending them",
+    )
+
+
+def _fail(
+    site: Site,
+    row: Row[tuple[object, ...]],
+    problems: tuple[Problem, ...] | list[Problem],
+    lease: LaneLease | None,
+) -> None:
+    now = site.ledger.now()
+    with site.ledger.write(lease) as connection:
+        drafts.drop(connection, row.id, now, why="the input is not whole")
+        connection.execute(
+            update(_exchange)
+            .where(_exchange.c.id == row.id)
+            .values(failed_at=now, problems=failed.problems_as_json(problems))
+        )
+        tell(connection, now, "failed", exchange=row.id, problem=problems[0].message if problems else "")
+    emit(
+        "exchange_failed",
+        level="error",
+        exchange=row.id,
+        route=row.route,
+        input=row.input_name,
+        problem=problems[0].message if problems else None,
+    )

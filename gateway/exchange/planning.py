@@ -1,0 +1,423 @@
+"""Planning: which documents go to which target, and the bytes that carry them.
+
+`Planner.plan` decides for a block of records and writes nothing: the pipeline stores what it returns, in one
+transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from gateway.diagnostics import Problem
+from gateway.documents import Document, decode, differences, encode, fingerprint
+from gateway.errors import ProblemsFound
+from gateway.exchange.catalogue import SENT, Known, PostingFact, known, postings_of
+from gateway.exchange.site import PreparedRoute, PreparedTarget
+from gateway.rendering import Identity, Rendered
+
+Verdict = Literal["new", "same", "changed", "left_out"]
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as the pipeline read it; `document` is None where it is bad."""
+
+    position: int
+    key: str | None
+    document: Document | None
+    problems: tuple[Problem, ...]
+    fingerprint: str
+    fragment: bytes | None
+
+
+@dataclass(frozen=True)
+class PlannedVersion:
+    """A new version for the catalogue."""
+
+    key: str
+    ordinal: int
+    position: int
+    source_fingerprint: str
+    significant_fingerprint: str
+    cancelled: bool
+    body: bytes
+
+
+@dataclass(frozen=True)
+class PlannedPosting:
+    """A document on its way to a target; `delivery` is an index into the plan's deliveries, None when held."""
+
+    key: str
+    ordinal: int
+    target: str
+    generation: int
+    pack_id: str
+    item_id: str
+    state: Literal["planned", "held"]
+    reason: Literal["changed", "cancelled", "problem"] | None = None
+    problems: tuple[Problem, ...] = ()
+    delivery: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedDelivery:
+    """The bytes for a target and the name that they get there."""
+
+    target: str
+    name: str
+    content: bytes
+
+
+@dataclass
+class Plan:
+    """What a block of records leads to."""
+
+    versions: list[PlannedVersion] = field(default_factory=list)
+    postings: list[PlannedPosting] = field(default_factory=list)
+    deliveries: list[PlannedDelivery] = field(default_factory=list)
+    verdicts: list[tuple[Record, Verdict]] = field(default_factory=list)
+    set_aside: list[Record] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many records came out so."""
+        return sum(found == verdict for _, found in self.verdicts)
+
+
+class Planner:
+    """Plans the blocks of one exchange of one route."""
+
+    def __init__(self, route: PreparedRoute, exchange_id: str, *, adopt: bool = False) -> None:
+        self._route = route
+        self._exchange_id = exchange_id
+        self._adopt = adopt
+        self._packs = 0
+
+    def plan(self, connection: Connection, records: Sequence[Record]) -> Plan:
+        """Decide for a block of records, by what the ledger knows. Writes nothing."""
+        plan = Plan()
+        spec = self._route.spec
+        keys = [record.key for record in records if record.document is not None and record.key is not None]
+        catalogue = known(
+            connection,
+            merchant=spec.merchant,
+            origin=spec.origin,
+            kind=self._route.kind,
+            keys=list(dict.fromkeys(keys)),
+            exchange_id=self._exchange_id,
+        )
+        to_send: list[_Errand] = []
+        same: list[tuple[Record, Known]] = []
+        for record in records:
+            if record.document is None or record.key is None:
+                plan.set_aside.append(record)
+                continue
+            before = catalogue.get(record.key)
+            verdict, version = self._judge(record, record.document, before)
+            plan.verdicts.append((record, verdict))
+            if version is not None:
+                plan.versions.append(version)
+                catalogue[record.key] = _as_known(version, before, self._exchange_id)
+            if self._adopt:
+                continue
+            if verdict == "new" and version is not None:
+                to_send.append(_Errand(record, version.ordinal, self._everywhere))
+            elif verdict == "changed" and before is not None and version is not None:
+                to_send += self._changed(connection, plan, record, before, version)
+            elif verdict == "same" and before is not None and before.exchange_id != self._exchange_id:
+                same.append((record, catalogue[record.key]))
+        to_send += self._still_held(connection, plan, same)
+        for target in self._route.targets:
+            self._deliver(plan, target, [errand for errand in to_send if target.spec.id in errand.targets])
+        troubled = {record.key for record in plan.set_aside}
+        plan.healed = [key for key in keys if key not in troubled]
+        return plan
+
+    @property
+    def _everywhere(self) -> frozenset[str]:
+        return frozenset(target.spec.id for target in self._route.targets)
+
+    def _still_held(
+        self, connection: Connection, plan: Plan, same: Sequence[tuple[Record, Known]]
+    ) -> list[_Errand]:
+        """Documents that no template could write so far: today's mapping and template are tried on them.
+
+        Where they still cannot be written they are only counted up, not told anew.
+        """
+        by_id = {before.document_id: (record, before) for record, before in same}
+        held: dict[int, set[str]] = {}
+        for fact in postings_of(connection, by_id, self._exchange_id, only_held=True):
+            if fact.reason == "problem" and fact.target in self._everywhere:
+                held.setdefault(fact.document_id, set()).add(fact.target)
+        errands = []
+        for document_id, targets in held.items():
+            record, before = by_id[document_id]
+            assert record.document is not None
+            now_fine = set()
+            for target in self._route.targets:
+                if target.spec.id in targets:
+                    written = render(target, record.document, self._identity(record, 0), before.key)
+                    if isinstance(written, Written):
+                        now_fine.add(target.spec.id)
+                    else:
+                        plan.set_aside.append(_troubled(record, written))
+            if now_fine:
+                version = self._version(record, record.document, before)
+                plan.versions.append(version)
+                errands.append(_Errand(record, version.ordinal, frozenset(now_fine)))
+        return errands
+
+    def _judge(
+        self, record: Record, document: Document, before: Known | None
+    ) -> tuple[Verdict, PlannedVersion | None]:
+        since = self._route.spec.since
+        if since is not None and document.ordered_at.date() < since:
+            return "left_out", None
+        if before is None and document.cancelled:
+            return "left_out", None
+        if before is not None and before.source_fingerprint == record.fingerprint:
+            return "same", None
+        version = self._version(record, document, before)
+        if before is None:
+            return "new", version
+        changed = before.significant_fingerprint != version.significant_fingerprint
+        cancelled = document.cancelled and not before.cancelled
+        return ("changed" if changed or cancelled else "same"), version
+
+    def _version(self, record: Record, document: Document, before: Known | None) -> PlannedVersion:
+        return PlannedVersion(
+            key=record.key or "",
+            ordinal=1 if before is None else before.ordinal + 1,
+            position=record.position,
+            source_fingerprint=record.fingerprint,
+            significant_fingerprint=fingerprint(self._route.kind, document),
+            cancelled=document.cancelled,
+            body=encode(document),
+        )
+
+    def _changed(
+        self, connection: Connection, plan: Plan, record: Record, before: Known, version: PlannedVersion
+    ) -> list[_Errand]:
+        """A document that is known came with another content: send it, or hold it for a person."""
+        assert record.document is not None
+        if before.exchange_id == self._exchange_id:
+            gone_out = self._everywhere
+        else:
+            facts = postings_of(connection, [before.document_id], self._exchange_id)
+            gone_out = self._everywhere & {fact.target for fact in facts if went_out(fact)}
+        policy = self._route.spec.on_cancel if record.document.cancelled else self._route.spec.on_change
+        unsent = self._everywhere - gone_out if not record.document.cancelled else frozenset()
+        errands = [_Errand(record, version.ordinal, unsent)] if unsent else []
+        if policy == "ignore" or not gone_out:
+            return errands
+        if policy == "replace":
+            return [_Errand(record, version.ordinal, self._everywhere)]
+        problem = self._held_problem(record, before)
+        for target in self._route.targets:
+            if target.spec.id in gone_out:
+                identity = self._identity(record, 0)
+                plan.postings.append(
+                    PlannedPosting(
+                        key=version.key,
+                        ordinal=version.ordinal,
+                        target=target.spec.id,
+                        generation=0,
+                        pack_id=identity.pack,
+                        item_id=identity.item,
+                        state="held",
+                        reason="cancelled" if record.document.cancelled else "changed",
+                        problems=(problem,),
+                    )
+                )
+        return errands
+
+    def _held_problem(self, record: Record, before: Known) -> Problem:
+        name = f"{self._route.kind} {record.key}"
+        assert record.document is not None
+        if record.document.cancelled:
+            return Problem(
+                code="G004",
+                level="warning",
+                record=name,
+                message="it was cancelled in the shop after it had been sent",
+                help=f"cancel it by hand in the accounting program, then `gateway release {record.key} --drop`",
+            )
+        lines: tuple[str, ...] = ()
+        if before.body is not None:
+            old = decode(self._route.kind, before.body)
+            lines = tuple(
+                f"{path}: {a} → {b}" for path, a, b in differences(self._route.kind, old, record.document)
+            )
+        same_input = before.exchange_id == self._exchange_id
+        return Problem(
+            code="G009" if same_input else "G003",
+            level="warning",
+            record=name,
+            message="it stands twice in this input with different contents"
+            if same_input
+            else "it came again with another content after it had been sent",
+            context=lines,
+            help=f"change it by hand in the accounting program, then `gateway release {record.key} --drop`; "
+            f"`gateway release {record.key}` sends the new content under the same ids",
+        )
+
+    def _identity(self, record: Record, generation: int) -> Identity:
+        return Identity.of(self._route.spec.origin, self._route.kind, record.key or "", generation)
+
+    def _deliver(self, plan: Plan, target: PreparedTarget, errands: Sequence[_Errand]) -> None:
+        """Render what goes to one target; what cannot be rendered is held with its problems."""
+        waiting: list[_Member] = []
+        for errand in errands:
+            record, ordinal = errand.record, errand.ordinal
+            assert record.document is not None
+            identity = self._identity(record, 0)
+            written = render(target, record.document, identity, record.key or "")
+            if isinstance(written, Written):
+                waiting.append(_Member(record, ordinal, identity, written))
+                if len(waiting) >= target.pack:
+                    self._pack(plan, target, waiting)
+                    waiting = []
+            else:
+                plan.postings.append(
+                    _posting(record, ordinal, target, identity, identity.pack, reason="problem", problems=written)
+                )
+                plan.set_aside.append(_troubled(record, written))
+        if waiting:
+            self._pack(plan, target, waiting)
+
+    def _pack(self, plan: Plan, target: PreparedTarget, members: Sequence[_Member]) -> None:
+        spec, first = self._route.spec, members[0]
+        if target.pack == 1:
+            pack_id, content = first.identity.pack, first.written.alone
+            name = file_name(spec.origin, self._route.kind, first.record.key or "", 0)
+        else:
+            self._packs += 1
+            pack_id = f"{self._exchange_id}.{target.spec.id}.{self._packs}"[:64]
+            content = assemble(target, pack_id, [member.written.rendered for member in members])
+            name = file_name(spec.origin, self._route.kind, f"{self._exchange_id}.{self._packs}".upper(), 0)
+        index = len(plan.deliveries)
+        plan.deliveries.append(PlannedDelivery(target.spec.id, name, content))
+        for member in members:
+            plan.postings.append(
+                _posting(
+                    member.record,
+                    member.ordinal,
+                    target,
+                    member.identity,
+                    pack_id,
+                    problems=member.written.rendered.notes,
+                    delivery=index,
+                )
+            )
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """A version of a document that is to go to some of the route's targets."""
+
+    record: Record
+    ordinal: int
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One document of a pack."""
+
+    record: Record
+    ordinal: int
+    identity: Identity
+    written: Written
+
+
+@dataclass(frozen=True)
+class Written:
+    """A document as a target's XML: its part of a pack, what had to be cut, and the whole file of it alone."""
+
+    rendered: Rendered
+    alone: bytes
+
+
+def render(
+    target: PreparedTarget, document: Document, identity: Identity, key: str
+) -> Written | tuple[Problem, ...]:
+    """The document as the target's XML, checked against its schema; or the problems that it has."""
+    name = f"{target.template.kind} {key}"
+    try:
+        rendered = target.template.record(document, identity)
+    except ProblemsFound as error:
+        return tuple(problem.at(record=name) for problem in error.problems)
+    alone = assemble(target, identity.pack, [rendered])
+    problems = target.schema.check(alone, record=name) if target.schema is not None else ()
+    return problems or Written(rendered, alone)
+
+
+def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) -> bytes:
+    """The whole file that carries the rendered documents."""
+    template = target.template
+    body = "".join(rendered.text for rendered in members)
+    return template.encode(template.head(pack_id) + body + template.tail())
+
+
+def file_name(origin: str, kind: str, key: str, generation: int) -> str:
+    """A name that every server takes, unique for what it is made of, also where case does not count."""
+    whole = "_".join([origin, kind, key, *([str(generation)] if generation else [])])
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[:_LONGEST_NAME]
+    ambiguous = "_" in origin or "_" in key or key != key.upper()
+    if name != whole or ambiguous:
+        name = f"{name}-{sha256(whole.encode()).hexdigest()[:10]}"
+    return f"{name}.xml"
+
+
+def _posting(
+    record: Record,
+    ordinal: int,
+    target: PreparedTarget,
+    identity: Identity,
+    pack_id: str,
+    *,
+    reason: Literal["problem"] | None = None,
+    problems: tuple[Problem, ...] = (),
+    delivery: int | None = None,
+) -> PlannedPosting:
+    return PlannedPosting(
+        key=record.key or "",
+        ordinal=ordinal,
+        target=target.spec.id,
+        generation=0,
+        pack_id=pack_id,
+        item_id=identity.item,
+        state="held" if reason else "planned",
+        reason=reason,
+        problems=problems,
+        delivery=delivery,
+    )
+
+
+def _troubled(record: Record, problems: tuple[Problem, ...]) -> Record:
+    return Record(record.position, record.key, None, problems, record.fingerprint, record.fragment)
+
+
+def _as_known(version: PlannedVersion, before: Known | None, exchange_id: str) -> Known:
+    return Known(
+        before.document_id if before else 0,
+        version.key,
+        version.ordinal,
+        exchange_id,
+        version.source_fingerprint,
+        version.significant_fingerprint,
+        version.cancelled,
+        version.body,
+    )
+
+
+def went_out(fact: PostingFact) -> bool:
+    """Whether the target has it, or will have it."""
+    return fact.state in SENT or fact.state == "planned"

@@ -1,0 +1,103 @@
+"""One turn on a read lane: the inputs of one origin's routes, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.diagnostics import Problem
+from gateway.errors import EndpointError
+from gateway.exchange.failed import problems_as_json
+from gateway.exchange.intake import Intake, Waiting
+from gateway.exchange.pipeline import process
+from gateway.exchange.site import PreparedRoute, Site
+from gateway.store import tables
+from gateway.store.ledger import LaneLease
+from gateway.telemetry import emit
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What came of looking at one route's source."""
+
+    route: str
+    exchanges: tuple[str, ...] = ()
+    problem: Problem | None = None
+    look_again: datetime | None = None
+
+
+def recover(site: Site, lease: LaneLease | None = None, *, routes: Sequence[str] | None = None) -> int:
+    """Process again what an interruption left open. Returns how many exchanges that were."""
+    count = 0
+    for name, route in site.routes.items():
+        if routes is not None and name not in routes:
+            continue
+        for exchange_id in Intake(site, route, Waiting(), lease=lease).open_exchanges():
+            process(site, route, exchange_id, lease)
+            count += 1
+    return count
+
+
+def read_route(
+    site: Site,
+    route: PreparedRoute,
+    waiting: Waiting,
+    *,
+    lease: LaneLease | None = None,
+    patient: bool = True,
+    mode: Literal["exchange", "adopt"] = "exchange",
+) -> ReadResult:
+    """Take in and process what lies at one route's source; that it cannot be reached is a result, not an error."""
+    if held_reason(site, f"route:{route.spec.name}") is not None:
+        return ReadResult(route.spec.name)
+    recover(site, lease, routes=[route.spec.name])
+    intake = Intake(site, route, waiting, patient=patient, lease=lease)
+    try:
+        with site.source(route.spec) as source:
+            taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
+    except EndpointError as error:
+        problem = endpoint_problem(error)
+        note_scan(site, route.spec.name, problem)
+        emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
+        return ReadResult(route.spec.name, problem=problem)
+    note_scan(site, route.spec.name, None)
+    return ReadResult(route.spec.name, taken.exchanges, look_again=taken.look_again)
+
+
+def endpoint_problem(error: EndpointError) -> Problem:
+    """What a partner's side refused, as a problem."""
+    return Problem(code=error.code, message=error.message, help=error.help)
+
+
+def note_scan(site: Site, route: str, problem: Problem | None) -> None:
+    """Remember when a route's source was looked at, and what was wrong with it."""
+    now, table = site.ledger.now(), tables.route_state
+    values = {
+        "scanned_at": now,
+        "failures": 0,
+        "succeeded_at": now,
+        "problem": None,
+    }
+    with site.ledger.write() as connection:
+        if problem is not None:
+            failures = connection.execute(select(table.c.failures).where(table.c.route == route)).scalar() or 0
+            values = {"scanned_at": now, "failures": failures + 1, "problem": problems_as_json([problem])}
+        _upsert(connection, route, values)
+
+
+def held_reason(site: Site, scope: str) -> str | None:
+    """Why a route or target is held by a person; None where it is not."""
+    with site.ledger.read() as connection:
+        reason = connection.execute(select(tables.hold.c.reason).where(tables.hold.c.scope == scope)).scalar()
+    return None if reason is None else str(reason)
+
+
+def _upsert(connection: Connection, route: str, values: dict[str, object]) -> None:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(tables.route_state).values(route=route, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["route"], set_=values))

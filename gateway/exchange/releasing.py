@@ -1,0 +1,226 @@
+"""`gateway hold`, `gateway release` and `gateway adopt`: what waits for a person."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.diagnostics import plural
+from gateway.documents import decode
+from gateway.errors import UsageError
+from gateway.exchange import drafts
+from gateway.exchange.intake import Waiting
+from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
+from gateway.exchange.planning import PlannedDelivery, Written, file_name, render
+from gateway.exchange.reading import read_route
+from gateway.exchange.retrying import retry_posting
+from gateway.exchange.site import PreparedRoute, Site
+from gateway.rendering import Identity
+from gateway.store import tables
+from gateway.store.ledger import new_exchange_id, tell
+
+_exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
+
+
+def hold(site: Site, actor: str, arguments: Arguments) -> list[Step]:
+    """Routes and targets stop until they are released. Raises UsageError for other names."""
+    steps = []
+    for name in arguments.names:
+        scope = scope_of(site, name)
+        if scope is None:
+            raise UsageError(f"`{name}` is no route or target; {names(site)}")
+        steps.append(
+            Step(
+                f"hold {scope.replace(':', ' ')}",
+                lambda scope=scope: _do_hold(site, actor, scope, arguments.reason),  # type: ignore[misc]
+            )
+        )
+    return steps
+
+
+def _do_hold(site: Site, actor: str, scope: str, reason: str) -> str:
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(tables.hold).values(
+            scope=scope, reason=reason or "held by hand", actor=actor, since=now
+        )
+        connection.execute(statement.on_conflict_do_nothing())
+        tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
+    return f"{scope.replace(':', ' ')} is held; `gateway release {scope.split(':', 1)[1]}` lets it go on"
+
+
+def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
+    """What is held goes on, or is settled without being sent where `drop` says so."""
+    steps: list[Step] = []
+    for name in arguments.names:
+        scope = scope_of(site, name)
+        if scope is not None:
+            steps.append(
+                Step(f"release {scope.replace(':', ' ')}", lambda scope=scope: _do_release(site, actor, scope))  # type: ignore[misc]
+            )
+            continue
+        kind, rows = resolve(site, name)
+        for row in rows:
+            if kind == "exchange":
+                steps += _release_exchange(site, actor, row, drop=arguments.drop)
+            elif kind == "delivery":
+                steps += _release_delivery(site, actor, row)
+            else:
+                steps += _release_posting(site, actor, row, drop=arguments.drop)
+    return once(steps) or [Step("do nothing: nothing of it is held", lambda: "nothing of it is held")]
+
+
+def _do_release(site: Site, actor: str, scope: str) -> str:
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        connection.execute(delete(tables.hold).where(tables.hold.c.scope == scope))
+        tell(connection, now, "released", scope=scope, actor=actor)
+        if scope.startswith("target:"):
+            site.lanes.urge(connection, f"ship:{scope.split(':', 1)[1]}")
+    return f"{scope.replace(':', ' ')} goes on"
+
+
+def _release_exchange(site: Site, actor: str, row: Row[tuple[object, ...]], *, drop: bool) -> list[Step]:
+    if row.held is None:
+        return []
+    verb = "drop" if drop else "send"
+
+    def run() -> str:
+        now = site.ledger.now()
+        with site.ledger.write() as connection:
+            if drop:
+                connection.execute(
+                    update(_delivery)
+                    .where(_delivery.c.exchange_id == row.id, _delivery.c.state == "drafted")
+                    .values(state="dropped", settled_at=now)
+                )
+                connection.execute(
+                    update(_posting)
+                    .where(_posting.c.exchange_id == row.id, _posting.c.state == "planned")
+                    .values(state="superseded", settled_at=now, reason="dropped")
+                )
+            connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(held=None))
+            tell(connection, now, "dropped" if drop else "released", exchange=str(row.id), actor=actor)
+            for target in targets_of(connection, str(row.id)):
+                site.lanes.urge(connection, f"ship:{target}")
+        return f"{row.input_name} ({row.id}): {'nothing of it will be sent' if drop else 'its documents are sent'}"
+
+    return [Step(f"{verb} the {plural(int(row.new), 'new document')} of {row.input_name} ({row.id})", run)]
+
+
+def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
+    if row.state != "in_doubt":
+        return []
+
+    def run() -> str:
+        now = site.ledger.now()
+        with site.ledger.write() as connection:
+            connection.execute(
+                update(_delivery)
+                .where(_delivery.c.id == row.id)
+                .values(state="delivered", settled_at=now, problem=None)
+            )
+            connection.execute(
+                update(_posting)
+                .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
+                .values(state="sent", settled_at=now)
+            )
+            tell(connection, now, "released", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
+        return f"{row.name} counts as delivered"
+
+    return [Step(f"call {row.name} ({row.id}) delivered", run)]
+
+
+def _release_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, drop: bool) -> list[Step]:
+    if row.state == "planned" and row.delivery_id is not None:
+        with site.ledger.read() as connection:
+            delivery = connection.execute(select(_delivery).where(_delivery.c.id == row.delivery_id)).one()
+        return _release_delivery(site, actor, delivery)
+    if row.state != "held":
+        return []
+    if drop:
+        return [Step(f"settle posting {row.id} without sending it", lambda: _drop_posting(site, actor, row))]
+    if row.reason == "problem":
+        return retry_posting(site, actor, row)
+    return [
+        Step(f"send posting {row.id} to {row.target} under the same ids", lambda: _send_held(site, actor, row))
+    ]
+
+
+def _drop_posting(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        connection.execute(
+            update(_posting)
+            .where(_posting.c.id == row.id)
+            .values(state="superseded", settled_at=now, reason="settled by hand")
+        )
+        tell(connection, now, "settled_by_hand", exchange=str(row.exchange_id), posting=row.id, actor=actor)
+    return f"posting {row.id} is settled; nothing was sent"
+
+
+def _send_held(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """Render the held version with today's template, and plan its delivery, under the ids it has."""
+    route = known_route(site, str(row.route))
+    target = next((t for t in route.targets if t.spec.id == row.target), None)
+    if target is None:
+        raise UsageError(f"the route {row.route} has no target {row.target} any more")
+    with site.ledger.read() as connection:
+        body, key = connection.execute(
+            select(_version.c.body, tables.document.c.key)
+            .join(tables.document, tables.document.c.id == _version.c.document_id)
+            .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
+        ).one()
+    identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
+    written = render(target, decode(route.kind, body), identity, key)
+    if not isinstance(written, Written):
+        return f"{key} still cannot be written: {written[0].message}"
+    now = site.ledger.now()
+    name = file_name(route.spec.origin, route.kind, f"{key}.V{row.ordinal}", 0)
+    delivery = PlannedDelivery(str(row.target), name, written.alone)
+    stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
+    with site.ledger.write() as connection:
+        site.blobs.record(connection, stored)
+        count = len(
+            connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == row.exchange_id)).all()
+        )
+        (delivery_id,) = drafts.insert_deliveries(
+            connection, route.spec.name, str(row.exchange_id), [delivery], stored, count, now
+        )
+        connection.execute(
+            update(_posting)
+            .where(_posting.c.id == row.id, _posting.c.state == "held")
+            .values(state="planned", reason=None, delivery_id=delivery_id)
+        )
+        tell(connection, now, "released", exchange=str(row.exchange_id), delivery=delivery_id, actor=actor)
+        site.lanes.urge(connection, target.lane)
+    return f"{key} is on its way to {row.target} as {name}"
+
+
+def adopt(site: Site, actor: str, arguments: Arguments) -> list[Step]:
+    """What lies at the routes' sources becomes known without being sent."""
+    steps = []
+    for name in arguments.names:
+        route = known_route(site, name)
+        steps.append(
+            Step(
+                f"call everything known that lies at the source of {name} now, and send none of it",
+                lambda route=route: _do_adopt(site, route),  # type: ignore[misc]
+            )
+        )
+    return steps
+
+
+def _do_adopt(site: Site, route: PreparedRoute) -> str:
+    with site.lanes.exclusively(route.spec.read_lane) as lease:
+        result = read_route(site, route, Waiting(), lease=lease, patient=False, mode="adopt")
+    if result.problem is not None:
+        return f"{route.spec.name}: {result.problem.message}"
+    with site.ledger.read() as connection:
+        new = connection.execute(select(_exchange.c.new).where(_exchange.c.id.in_(result.exchanges))).scalars()
+        known = sum(new)
+    return (
+        f"{route.spec.name}: {plural(known, route.kind)} of {plural(len(result.exchanges), 'file')} "
+        "are known now and were not sent"
+    )

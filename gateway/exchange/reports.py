@@ -1,0 +1,479 @@
+"""What the ledger tells people: how the site stands, and the whole story of one exchange, delivery or order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, func, select
+
+from gateway.clock import from_text, to_text
+from gateway.diagnostics import Problem, from_json
+from gateway.exchange.naming import resolve
+from gateway.exchange.site import Site
+from gateway.store import tables
+from gateway.store.ledger import of_json
+
+_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
+_quarantine, _document, _timeline = tables.quarantine, tables.document, tables.timeline
+RouteHealth = Literal["up", "held", "down", "broken"]
+
+
+class RouteStatus(msgspec.Struct, frozen=True):
+    """How one route stands. Times are UTC text; `next` says what happens or is to be done next."""
+
+    route: str
+    state: RouteHealth
+    last_ok: str | None
+    sent_today: int
+    waiting: int
+    in_doubt: int
+    failed: int
+    held: int
+    set_aside: int
+    next: str
+    problem: Problem | None = None
+
+
+class OpenMatter(msgspec.Struct, frozen=True):
+    """Something that waits for a person, in one line, with the command that settles it."""
+
+    what: str
+    name: str
+    route: str
+    since: str
+    reason: str
+    do: str
+
+
+class ExchangeLine(msgspec.Struct, frozen=True):
+    """One line of the list of exchanges."""
+
+    id: str
+    route: str
+    received_at: str
+    input: str
+    state: str
+    records: int
+    new: int
+    changed: int
+    same: int
+    set_aside: int
+
+
+class SiteStatus(msgspec.Struct, frozen=True):
+    """The whole site: the sentence for the bookkeeper, the routes, what waits for a person."""
+
+    summary: str
+    running: bool
+    routes: tuple[RouteStatus, ...]
+    matters: tuple[OpenMatter, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One line of a timeline."""
+
+    at: str
+    event: str
+    delivery: str | None
+    detail: dict[str, Any]
+
+
+class PostingStory(msgspec.Struct, frozen=True):
+    """What became of one document at one target."""
+
+    id: str
+    key: str
+    target: str
+    state: str
+    reason: str | None
+    delivery: str | None
+    item_id: str
+    problems: tuple[Problem, ...]
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is known of one exchange."""
+
+    exchange: ExchangeLine
+    mode: str
+    size: int
+    sha256: str
+    duplicate_of: str | None
+    problems: tuple[Problem, ...]
+    timeline: tuple[Happening, ...]
+    deliveries: tuple[dict[str, Any], ...]
+    postings: tuple[PostingStory, ...]
+    set_aside: tuple[dict[str, Any], ...]
+    next: str
+
+
+def site_status(site: Site, *, running: bool) -> SiteStatus:
+    """How the site stands at this moment."""
+    today = to_text(site.clock.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
+    with site.ledger.read() as connection:
+        routes = tuple(_route_status(site, connection, name, today) for name in site.config.routes)
+        matters = tuple(_matters(connection))
+    return SiteStatus(_summary(routes, matters), running, routes, matters, site.problems)
+
+
+def recent_exchanges(site: Site, *, limit: int = 20, route: str | None = None) -> list[ExchangeLine]:
+    """The newest exchanges, newest first."""
+    statement = select(_exchange).order_by(_exchange.c.received_at.desc()).limit(limit)
+    if route is not None:
+        statement = statement.where(_exchange.c.route == route)
+    with site.ledger.read() as connection:
+        return [_line(connection, row) for row in connection.execute(statement).all()]
+
+
+def stories(site: Site, name: str) -> list[Story]:
+    """The story of every exchange that an id or order number names, oldest first. Raises UsageError."""
+    kind, rows = resolve(site, name)
+    ids = [str(row.id) if kind == "exchange" else str(row.exchange_id) for row in rows]
+    only = None if kind == "exchange" else {str(row.id) for row in rows}
+    with site.ledger.read() as connection:
+        found = connection.execute(
+            select(_exchange).where(_exchange.c.id.in_(ids)).order_by(_exchange.c.received_at)
+        ).all()
+        return [_story(connection, row, kind, only) for row in found]
+
+
+def _route_status(site: Site, connection: Connection, name: str, today: str) -> RouteStatus:
+    state = connection.execute(select(tables.route_state).where(tables.route_state.c.route == name)).one_or_none()
+    planned = _exchange.c.planned_at.is_not(None)
+    deliveries: dict[str, int] = {
+        str(found): int(count)
+        for found, count in connection.execute(
+            select(_delivery.c.state, func.count())
+            .join(_exchange, and_(_exchange.c.id == _delivery.c.exchange_id, planned))
+            .where(_delivery.c.route == name, _exchange.c.held.is_(None))
+            .group_by(_delivery.c.state)
+        )
+    }
+    sent_today = _count(
+        connection,
+        select(func.count())
+        .select_from(_posting)
+        .where(_posting.c.route == name, _posting.c.state != "held", _posting.c.settled_at >= today)
+        .where(_posting.c.state != "superseded"),
+    )
+    held_postings = _count(
+        connection,
+        select(func.count())
+        .select_from(_posting)
+        .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
+        .where(_posting.c.route == name, _posting.c.state == "held", _posting.c.reason != "problem"),
+    )
+    held_inputs = _count(
+        connection,
+        select(func.count())
+        .select_from(_exchange)
+        .where(_exchange.c.route == name, _exchange.c.held.is_not(None)),
+    )
+    problem = _first(state.problem) if state is not None else None
+    hold = connection.execute(select(tables.hold.c.reason).where(tables.hold.c.scope == f"route:{name}")).scalar()
+    health: RouteHealth = "up"
+    if name not in site.routes:
+        health, problem = "broken", next(iter(site.problems), None)
+    elif hold is not None:
+        health = "held"
+    elif problem is not None:
+        health = "down"
+    waiting = sum(deliveries.get(found, 0) for found in ("drafted", "deferred", "shipping"))
+    return RouteStatus(
+        route=name,
+        state=health,
+        last_ok=state.succeeded_at if state is not None else None,
+        sent_today=sent_today,
+        waiting=waiting,
+        in_doubt=deliveries.get("in_doubt", 0),
+        failed=deliveries.get("failed", 0),
+        held=held_postings + held_inputs,
+        set_aside=_count(connection, _open_set_aside(name)),
+        next=_next(site, name, health, connection, waiting),
+        problem=problem,
+    )
+
+
+def _open_set_aside(route: str) -> Any:
+    return (
+        select(func.count())
+        .select_from(_quarantine)
+        .join(_exchange, and_(_exchange.c.id == _quarantine.c.exchange_id, _exchange.c.planned_at.is_not(None)))
+        .where(_quarantine.c.route == route, _quarantine.c.resolved_by.is_(None))
+    )
+
+
+def _next(site: Site, name: str, health: RouteHealth, connection: Connection, waiting: int) -> str:
+    if health == "broken":
+        return "mend the configuration: `gateway check`"
+    if health == "held":
+        return f"`gateway release {name}`"
+    if waiting:
+        for target in site.routes[name].targets:
+            row = connection.execute(
+                select(tables.lane).where(tables.lane.c.key == target.lane, tables.lane.c.failures > 0)
+            ).one_or_none()
+            if row is not None and row.ready_at is not None:
+                return f"tries {target.spec.id} again {_in(site, row.ready_at)} ({row.error})"
+    spec = site.routes[name].spec
+    if spec.endpoint is None:
+        return "watches its drop folder"
+    return f"every {_span(spec.every)}"
+
+
+def _in(site: Site, at: str) -> str:
+    left = from_text(at) - site.clock.now()
+    return "now" if left <= timedelta(0) else f"in {_span(left)}"
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def _summary(routes: Sequence[RouteStatus], matters: Sequence[OpenMatter]) -> str:
+    """The one line for the bookkeeper. Without answers from the accounting program nothing is called confirmed."""
+    sent = sum(route.sent_today for route in routes)
+    waiting = sum(route.waiting for route in routes)
+    line = f"{sent} documents were sent today"
+    if waiting:
+        line += f", {waiting} are on their way"
+    if not matters:
+        return f"{line}; nothing waits for you"
+    shown = ", ".join(f"{matter.name} ({matter.reason})" for matter in matters[:3])
+    more = f" and {len(matters) - 3} more" if len(matters) > 3 else ""
+    return f"{line}; {len(matters)} wait for you: {shown}{more}"
+
+
+def _matters(connection: Connection) -> list[OpenMatter]:
+    found: list[OpenMatter] = []
+    planned = _exchange.c.planned_at.is_not(None)
+    for row in connection.execute(
+        select(_quarantine)
+        .join(_exchange, and_(_exchange.c.id == _quarantine.c.exchange_id, planned))
+        .where(_quarantine.c.resolved_by.is_(None))
+        .order_by(_quarantine.c.first_seen)
+    ):
+        name = row.identity if not row.identity.startswith("sha256:") else f"record {row.position}"
+        reason = _first(row.problems)
+        found.append(
+            OpenMatter(
+                "set aside",
+                f"{row.kind} {name}",
+                row.route,
+                row.first_seen,
+                reason.message if reason else "",
+                f"see {row.route}/failed/{row.file or ''}",
+            )
+        )
+    for row in connection.execute(
+        select(_posting, _document.c.key, _document.c.kind)
+        .join(_document, _document.c.id == _posting.c.document_id)
+        .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
+        .where(_posting.c.state == "held", _posting.c.reason != "problem")
+    ):
+        reason = _first(row.problems)
+        found.append(
+            OpenMatter(
+                f"held: {row.reason}",
+                f"{row.kind} {row.key}",
+                row.route,
+                row.created_at,
+                reason.message if reason else "",
+                f"gateway release {row.key}",
+            )
+        )
+    for row in connection.execute(select(_exchange).where(_exchange.c.held.is_not(None))):
+        reason = _first(row.problems)
+        said = reason.message if reason else "the route is in rehearsal: nothing is shipped"
+        found.append(
+            OpenMatter(
+                f"held: {row.held}", row.input_name, row.route, row.received_at, said, f"gateway release {row.id}"
+            )
+        )
+    for row in connection.execute(select(_delivery).where(_delivery.c.state.in_(("failed", "in_doubt")))):
+        reason = _first(row.problem)
+        said = reason.message if reason else ""
+        found.append(
+            OpenMatter(
+                f"delivery {row.state}", row.name, row.route, row.created_at, said, f"gateway retry {row.id}"
+            )
+        )
+    return found + _failed_inputs(connection)
+
+
+def _failed_inputs(connection: Connection) -> list[OpenMatter]:
+    """Inputs that could not be read, as long as no later input of that name went through."""
+    later = _exchange.alias("later")
+    rows = connection.execute(
+        select(_exchange).where(
+            _exchange.c.failed_at.is_not(None),
+            ~select(later.c.id)
+            .where(
+                later.c.route == _exchange.c.route,
+                later.c.received_at > _exchange.c.received_at,
+                (later.c.input_name == _exchange.c.input_name)
+                | (later.c.input_sha256 == _exchange.c.input_sha256),
+            )
+            .exists(),
+        )
+    )
+    found = []
+    for row in rows:
+        reason = _first(row.problems)
+        found.append(
+            OpenMatter(
+                "input failed",
+                row.input_name,
+                row.route,
+                row.received_at,
+                reason.message if reason else "",
+                f"gateway show {row.id}",
+            )
+        )
+    return found
+
+
+def _line(connection: Connection, row: Row[Any]) -> ExchangeLine:
+    return ExchangeLine(
+        row.id,
+        row.route,
+        row.received_at,
+        row.input_name,
+        _state(connection, row),
+        row.records,
+        row.new,
+        row.changed,
+        row.same,
+        row.set_aside,
+    )
+
+
+def _state(connection: Connection, row: Row[Any]) -> str:
+    """An exchange's state is never stored: it follows from its row and its deliveries."""
+    if row.failed_at is not None:
+        return "failed"
+    if row.planned_at is None:
+        return "in work"
+    if row.duplicate_of is not None:
+        return "duplicate"
+    if row.mode == "adopt":
+        return "adopted"
+    if row.held is not None:
+        return f"held: {row.held}"
+    states = set(
+        connection.execute(select(_delivery.c.state).where(_delivery.c.exchange_id == row.id).distinct()).scalars()
+    )
+    if states & {"failed", "in_doubt"}:
+        return "needs you"
+    if states - {"delivered", "dropped"}:
+        return "on its way"
+    if not states:
+        return "set aside" if row.set_aside else "nothing new"
+    return "sent, some set aside" if row.set_aside else "sent"
+
+
+def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | None) -> Story:
+    deliveries = connection.execute(
+        select(_delivery).where(_delivery.c.exchange_id == row.id).order_by(_delivery.c.sequence)
+    ).all()
+    postings = connection.execute(
+        select(_posting, _document.c.key)
+        .join(_document, _document.c.id == _posting.c.document_id)
+        .where(_posting.c.exchange_id == row.id)
+    ).all()
+    if kind == "posting" and only is not None:
+        postings = [posting for posting in postings if posting.id in only]
+    wanted = {str(posting.delivery_id) for posting in postings} if kind == "posting" else None
+    if kind == "delivery":
+        wanted = only
+    if wanted is not None:
+        deliveries = [delivery for delivery in deliveries if delivery.id in wanted]
+    happenings = connection.execute(
+        select(_timeline).where(_timeline.c.exchange_id == row.id).order_by(_timeline.c.id)
+    ).all()
+    line = _line(connection, row)
+    aside = connection.execute(select(_quarantine).where(_quarantine.c.exchange_id == row.id)).all()
+    return Story(
+        exchange=line,
+        mode=row.mode,
+        size=row.input_size,
+        sha256=row.input_sha256,
+        duplicate_of=row.duplicate_of,
+        problems=_all(row.problems),
+        timeline=tuple(
+            Happening(h.at, h.event, h.delivery_id, of_json(h.detail))
+            for h in happenings
+            if wanted is None or h.delivery_id is None or h.delivery_id in wanted
+        ),
+        deliveries=tuple(
+            {
+                "id": d.id,
+                "target": d.target,
+                "name": d.name,
+                "state": d.state,
+                "attempts": d.attempts,
+                "due_at": d.due_at,
+                "problems": [p.as_json() for p in _all(d.problem)],
+            }
+            for d in deliveries
+        ),
+        postings=tuple(
+            PostingStory(p.id, p.key, p.target, p.state, p.reason, p.delivery_id, p.item_id, _all(p.problems))
+            for p in postings
+        ),
+        set_aside=tuple(
+            {
+                "name": q.identity,
+                "position": q.position,
+                "count": q.count,
+                "file": q.file,
+                "resolved_by": q.resolved_by,
+                "problems": [p.as_json() for p in _all(q.problems)],
+            }
+            for q in aside
+        ),
+        next=_story_next(line, row),
+    )
+
+
+def _story_next(line: ExchangeLine, row: Row[Any]) -> str:
+    nexts = {
+        "failed": f"mend the file in {row.route}/failed and drop it again, or `gateway retry {row.id}`",
+        "needs you": f"`gateway retry {row.id}`",
+        "on its way": "nothing: it goes on by itself",
+        "duplicate": f"nothing: the same bytes came as {row.duplicate_of}",
+        "sent, some set aside": f"mend the files in {row.route}/failed and drop them again",
+        "set aside": f"mend the files in {row.route}/failed and drop them again",
+    }
+    if line.state.startswith("held"):
+        return f"`gateway release {row.id}` sends it, `gateway release {row.id} --drop` settles it unsent"
+    return nexts.get(line.state, "nothing")
+
+
+def _count(connection: Connection, statement: Any) -> int:
+    return int(connection.execute(statement).scalar_one())
+
+
+def _all(text: str | None) -> tuple[Problem, ...]:
+    return tuple(from_json(item) for item in of_json(text) or [])
+
+
+def _first(text: str | None) -> Problem | None:
+    found = _all(text)
+    return found[0] if found else None
+
+
+def local_time(text: str | None) -> str:
+    """A stored time as a person reads it: local, today without the day."""
+    if text is None:
+        return "never"
+    moment = from_text(text).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M")

@@ -1,0 +1,153 @@
+"""`gateway retry`: deliveries are sent again, inputs with records set aside are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, select, update
+
+from gateway.diagnostics import plural
+from gateway.exchange import failed
+from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
+from gateway.exchange.pipeline import process
+from gateway.exchange.site import Site
+from gateway.store import tables
+from gateway.store.ledger import new_exchange_id, tell
+
+_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
+
+
+def retry(site: Site, actor: str, arguments: Arguments) -> list[Step]:
+    """Try again whatever of the named things did not go through."""
+    steps: list[Step] = []
+    if arguments.route is not None:
+        known_route(site, arguments.route)
+        steps += _retry_route(site, actor, arguments.route)
+    for name in arguments.names:
+        kind, rows = resolve(site, name)
+        for row in rows:
+            if kind == "exchange":
+                steps += _retry_exchange(site, actor, row)
+            elif kind == "delivery":
+                steps += _retry_deliveries(site, actor, [row])
+            else:
+                steps += retry_posting(site, actor, row)
+    return once(steps) or [Step("do nothing: there is nothing to try again", lambda: "nothing to try again")]
+
+
+def _retry_route(site: Site, actor: str, route: str) -> list[Step]:
+    with site.ledger.read() as connection:
+        deliveries = connection.execute(
+            select(_delivery).where(_delivery.c.route == route, _delivery.c.state.in_(PARKED))
+        ).all()
+        exchanges = connection.execute(
+            select(_exchange)
+            .where(
+                _exchange.c.route == route,
+                _exchange.c.id.in_(
+                    select(tables.quarantine.c.exchange_id).where(tables.quarantine.c.resolved_by.is_(None))
+                ),
+            )
+            .order_by(_exchange.c.received_at)
+        ).all()
+    steps = _retry_deliveries(site, actor, deliveries)
+    for row in exchanges:
+        steps += _retry_exchange(site, actor, row)
+    return steps
+
+
+def _retry_exchange(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
+    with site.ledger.read() as connection:
+        deliveries = connection.execute(
+            select(_delivery).where(_delivery.c.exchange_id == row.id, _delivery.c.state.in_(PARKED))
+        ).all()
+        waits = connection.execute(
+            select(tables.quarantine.c.id).where(
+                tables.quarantine.c.exchange_id == row.id, tables.quarantine.c.resolved_by.is_(None)
+            )
+        ).all()
+    steps = _retry_deliveries(site, actor, deliveries)
+    if row.failed_at is not None or waits:
+        what = "the whole input" if row.failed_at is not None else plural(len(waits), "record")
+        steps.append(
+            Step(f"read {row.input_name} of {row.id} again for {what}", lambda: _read_again(site, actor, row))
+        )
+    return steps
+
+
+def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """The stored input becomes an exchange of its own, read by today's mapping; what is known stays as it is."""
+    route = known_route(site, str(row.route))
+    now = site.ledger.now()
+    again = new_exchange_id(site.clock.now())
+    with site.ledger.write() as connection:
+        connection.execute(
+            _exchange.insert().values(
+                id=again,
+                merchant=row.merchant,
+                route=row.route,
+                origin=row.origin,
+                kind=route.kind,
+                mode="exchange",
+                input_name=row.input_name,
+                input_size=row.input_size,
+                input_sha256=row.input_sha256,
+                input_modified=row.input_modified,
+                configuration=route.configuration,
+                received_at=now,
+                last_seen=now,
+            )
+        )
+        tell(connection, now, "read_again", exchange=again, of=row.id, actor=actor)
+    with site.lanes.exclusively(route.spec.read_lane) as lease:
+        process(site, route, again, lease)
+    failed.write_set_aside(site, again, str(row.input_name))
+    failed.remove_mended(site, again)
+    with site.ledger.read() as connection:
+        result = connection.execute(select(_exchange).where(_exchange.c.id == again)).one()
+    if result.failed_at is not None:
+        return f"{row.input_name}: it still cannot be read; `gateway show {again}` says why"
+    return (
+        f"{row.input_name} was read again as {again}: {result.new + result.changed} sent on, "
+        f"{result.set_aside} still set aside"
+    )
+
+
+def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
+    """A posting that no template could write is read anew; another one's delivery is sent again."""
+    if row.state == "held" and row.reason == "problem":
+        with site.ledger.read() as connection:
+            exchange = connection.execute(select(_exchange).where(_exchange.c.id == row.exchange_id)).one()
+        return [
+            Step(f"read {exchange.input_name} of {exchange.id} again", lambda: _read_again(site, actor, exchange))
+        ]
+    if row.delivery_id is None:
+        return []
+    with site.ledger.read() as connection:
+        deliveries = connection.execute(
+            select(_delivery).where(_delivery.c.id == row.delivery_id, _delivery.c.state.in_(PARKED))
+        ).all()
+    return _retry_deliveries(site, actor, deliveries)
+
+
+def _retry_deliveries(site: Site, actor: str, rows: Sequence[Row[tuple[object, ...]]]) -> list[Step]:
+    return [
+        Step(
+            f"send {row.name} ({row.id}) to {row.target} again",
+            lambda row=row: _send_again(site, actor, row),  # type: ignore[misc]  # bound at once
+        )
+        for row in rows
+    ]
+
+
+def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        connection.execute(
+            update(_delivery)
+            .where(_delivery.c.id == row.id, _delivery.c.state.in_(PARKED))
+            .values(state="drafted", attempts=0, due_at=None, problem=None, staged_name=None)
+        )
+        tell(connection, now, "retried", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
+        site.lanes.urge(connection, f"ship:{row.target}")
+    return f"{row.name} is on its way to {row.target} again"

@@ -1,0 +1,192 @@
+"""A site at work: its configuration made ready to run, its spool, ledger, blobs and lanes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+from gateway.clock import Clock, SystemClock
+from gateway.config import Config, RouteSpec, TargetSpec
+from gateway.diagnostics import Problem
+from gateway.endpoints import AfterWork, Source, Target, open_endpoint
+from gateway.endpoints.local import LocalEndpoint, LocalOptions
+from gateway.errors import ProblemsFound
+from gateway.mapping import Mapping, Overrides
+from gateway.mapping import load as load_mapping
+from gateway.rendering import Schema, Template, load_schema
+from gateway.rendering import load as load_template
+from gateway.store.blobs import Blobs
+from gateway.store.lanes import SqliteLanes
+from gateway.store.ledger import Ledger, open_ledger
+from gateway.store.spool import Spool
+
+FORMAT = "xml"
+
+
+@dataclass(frozen=True)
+class PreparedTarget:
+    """One target of a route with its template and schema compiled."""
+
+    spec: TargetSpec
+    template: Template
+    schema: Schema | None
+
+    @property
+    def lane(self) -> str:
+        """The lane that this target is shipped to on."""
+        return f"ship:{self.spec.id}"
+
+    @property
+    def pack(self) -> int:
+        """How many documents share a file."""
+        return int(getattr(self.template.settings, "pack", None) or 1)
+
+
+@dataclass(frozen=True)
+class PreparedRoute:
+    """One route with its mapping, templates and schemas compiled.
+
+    `configuration` changes with anything that could make the same bytes lead to another result.
+    """
+
+    spec: RouteSpec
+    mapping: Mapping
+    targets: tuple[PreparedTarget, ...]
+    configuration: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of its documents."""
+        return self.mapping.kind.name
+
+
+def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
+    """Compile what a route needs. Raises ProblemsFound with all problems of all its files."""
+    problems: list[Problem] = []
+    mapping: Mapping | None = None
+    targets: list[PreparedTarget] = []
+    try:
+        overrides = Overrides(lookups=spec.lookups, totals=spec.totals)
+        mapping = load_mapping(spec.mapping, site=config.site, overrides=overrides)
+    except ProblemsFound as error:
+        problems.extend(problem.at(spec.mapping_span) for problem in error.problems)
+    for target in spec.to:
+        try:
+            targets.append(prepare_target(config, target))
+        except ProblemsFound as error:
+            problems.extend(problem.at(target.where(())) for problem in error.problems)
+    if mapping is not None:
+        problems.extend(
+            _wrong_kind(mapping, target) for target in targets if target.template.kind != mapping.kind.name
+        )
+    if problems or mapping is None:
+        raise ProblemsFound(problems)
+    return PreparedRoute(spec, mapping, tuple(targets), _configuration(spec, mapping, targets))
+
+
+def prepare_target(config: Config, spec: TargetSpec) -> PreparedTarget:
+    """Compile a target's template and schema. Raises ProblemsFound."""
+    template = load_template(
+        spec.template, settings=spec.settings, lookups=spec.lookups, site=config.site, where=spec.where
+    )
+    schema = load_schema(spec.schema, site=config.site) if spec.schema else None
+    return PreparedTarget(spec, template, schema)
+
+
+def _wrong_kind(mapping: Mapping, target: PreparedTarget) -> Problem:
+    return Problem(
+        code="C007",
+        message=f"`{target.spec.template}` writes another kind ({target.template.kind}) "
+        f"than `{mapping.name}` reads ({mapping.kind.name})",
+        span=target.spec.where(()),
+        help="choose a mapping and a template of the same kind",
+    )
+
+
+def _configuration(spec: RouteSpec, mapping: Mapping, targets: list[PreparedTarget]) -> str:
+    parts = [
+        mapping.version,
+        str(spec.since),
+        str(spec.max_new),
+        str(spec.rehearsal),
+        spec.on_change,
+        spec.on_cancel,
+    ]
+    parts += [f"{target.spec.id} {target.template.version} {target.spec.schema}" for target in targets]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+class Site:
+    """Everything that the floors above work with. `routes` holds what is ready, `problems` why the rest is not."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.stopping = threading.Event()
+        self.spool = Spool(config.spool)
+        self.spool.prepare()
+        self.ledger: Ledger = open_ledger(self.spool.ledger, self.clock)
+        self.blobs = Blobs(self.spool.blobs, self.ledger)
+        self.lanes = SqliteLanes(self.ledger)
+        self.routes: dict[str, PreparedRoute] = {}
+        self.problems: tuple[Problem, ...] = ()
+        self.apply(config)
+
+    def apply(self, config: Config) -> None:
+        """Make a configuration the one that runs; a route with problems is held, the others run."""
+        routes, problems = {}, list(config.problems)
+        for name, spec in config.routes.items():
+            try:
+                routes[name] = prepare_route(config, spec)
+            except ProblemsFound as error:
+                problems.extend(error.problems)
+        self.config, self.routes, self.problems = config, routes, tuple(problems)
+
+    def targets(self) -> dict[str, PreparedTarget]:
+        """All targets by id."""
+        return {target.spec.id: target for route in self.routes.values() for target in route.targets}
+
+    def drop_folder_of(self, spec: RouteSpec) -> LocalEndpoint | None:
+        """The endpoint behind a route without one of its own: its drop folder in the spool."""
+        if spec.endpoint is not None:
+            return None
+        folder = self.spool.drop_folder(spec.name)
+        return LocalEndpoint(f"{spec.name}/in", LocalOptions(path=folder), root=folder)
+
+    @contextmanager
+    def source(self, spec: RouteSpec) -> Iterator[Source]:
+        """The route's source, closed at the end of the block."""
+        endpoint = self.drop_folder_of(spec)
+        after = spec.after
+        if endpoint is not None:
+            after = AfterWork(action=after.action, folder=after.folder, keep_failed=False)
+            source: Source = endpoint.source("", spec.files, after)
+        else:
+            assert spec.endpoint is not None
+            opened = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
+            source = opened.source(spec.folder, spec.files, after)
+        try:
+            yield source
+        finally:
+            source.close()
+
+    @contextmanager
+    def target(self, spec: TargetSpec) -> Iterator[Target]:
+        """The folder that a target's deliveries go to, closed at the end of the block."""
+        endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
+        target = endpoint.target(spec.folder)
+        try:
+            yield target
+        finally:
+            target.close()
+
+    def is_remote(self, spec: RouteSpec) -> bool:
+        """Whether the route's source is on another machine."""
+        return spec.endpoint is not None and not isinstance(self.config.endpoints[spec.endpoint], LocalOptions)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.ledger.close()

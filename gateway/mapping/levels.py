@@ -1,0 +1,177 @@
+"""Compiled readers: an element of the source to nested dicts of typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.diagnostics import Span
+from gateway.mapping.conditions import BadCondition, Condition
+from gateway.mapping.convert import folded
+from gateway.mapping.fields import Field
+from gateway.mapping.paths import Element
+from gateway.mapping.plan import Plan, Slots
+from gateway.mapping.unreadable import Unreadable
+
+Values = dict[str, Any]
+Warn = Callable[[Unreadable], None]
+Read = Callable[[Slots, Values, Warn], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReader:
+    """One field: where its value goes, how it is read, and where in the mapping it stands.
+
+    slots: the paths that its value may come from, for the place of a problem.
+    """
+
+    field: Field
+    group: str | None
+    name: str
+    read: Read
+    slots: tuple[int, ...]
+    default: Any
+    required: bool
+    pending: bool
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A kind of rows: where they are, which of them count, and their fields."""
+
+    each: int
+    condition: Test | None
+    level: LevelReader
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Test:
+    """A condition, bound to the plan of its level."""
+
+    condition: Condition
+    getters: Mapping[str, Callable[[Slots], str | None]]
+
+    def holds(self, slots: Slots, values: Values, value: str | None) -> bool:
+        """Whether it is true. Raises Unreadable (D017) where the values do not fit it."""
+        try:
+            return self.condition.test(values, lambda path: folded(self.getters[path](slots) or ""), value)
+        except BadCondition as error:
+            raise Unreadable(
+                "D017", error.message, hint="compare texts with texts, and ask first whether a field is none"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something unreadable, with what is needed to find its place again."""
+
+    unreadable: Unreadable
+    level: LevelReader
+    slots: Slots
+    reader: FieldReader | None
+    path: str
+    span: Span | None
+    warning: bool = False
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened while one record was read: troubles, and the rows with their slots, for findings."""
+
+    troubles: list[Trouble] = field(default_factory=list)
+    rows: dict[str, list[tuple[LevelReader, Slots]]] = field(default_factory=dict)
+    slots: Slots = field(default_factory=list)
+
+
+class LevelReader:
+    """The reader of a record or of a row."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.fields: list[FieldReader] = []
+        self.rows: list[tuple[str, list[Block]]] = []
+
+    def read_record(self, element: Element) -> tuple[Values, Trace]:
+        """The values of a record with its rows; troubles are in the trace."""
+        trace = Trace()
+        trace.slots = self.plan.scan(element)
+        values = self._read(trace.slots, trace, "")
+        for name, blocks in self.rows:
+            values[name] = self._read_rows(name, blocks, values, trace)
+        return values, trace
+
+    def _read_rows(self, name: str, blocks: list[Block], record: Values, trace: Trace) -> list[Values]:
+        rows: list[Values] = []
+        traced = trace.rows.setdefault(name, [])
+        for block in blocks:
+            for element in self.plan.rows(trace.slots, block.each):
+                slots = block.level.plan.scan(element)
+                at = f"{name}[{len(rows) + 1}]"
+                if block.condition is not None:
+                    try:
+                        if not block.condition.holds(slots, record, None):
+                            continue
+                    except Unreadable as unreadable:
+                        trace.troubles.append(Trouble(unreadable, block.level, slots, None, at, block.span))
+                        continue
+                traced.append((block.level, slots))
+                rows.append(block.level._read(slots, trace, at + "."))  # noqa: SLF001 - another of this class
+        return rows
+
+    def _read(self, slots: Slots, trace: Trace, prefix: str) -> Values:
+        values: Values = {}
+        pending: list[FieldReader] = []
+        for reader in self.fields:
+            try:
+                value = reader.read(
+                    slots,
+                    values,
+                    _ignore if reader.field.type != "time" else self._warner(trace, slots, reader, prefix),
+                )
+            except Unreadable as unreadable:
+                trace.troubles.append(
+                    Trouble(unreadable, self, slots, reader, prefix + reader.field.name, reader.span)
+                )
+                continue
+            if value is None:
+                value = reader.default
+                if value is None:
+                    if reader.required:
+                        self._missing(trace, slots, reader, prefix)
+                    continue
+                if reader.pending:
+                    pending.append(reader)
+                    continue
+            if reader.group is None:
+                values[reader.name] = value
+            elif reader.group in values:
+                values[reader.group][reader.name] = value
+            else:
+                values[reader.group] = {reader.name: value}
+        for reader in pending:
+            if reader.group in values:
+                values[reader.group][reader.name] = reader.default
+        return values
+
+    def _missing(self, trace: Trace, slots: Slots, reader: FieldReader, prefix: str) -> None:
+        paths = " or ".join(f"`{self.plan.path(slot)}`" for slot in reader.slots)
+        missing = Unreadable(
+            "D001",
+            f"`{prefix}{reader.field.name}` is missing" + (f": there is nothing in {paths}" if paths else ""),
+            hint="fill it in in the shop, or take `required` off the field in the mapping",
+        )
+        trace.troubles.append(Trouble(missing, self, slots, reader, prefix + reader.field.name, reader.span))
+
+    def _warner(self, trace: Trace, slots: Slots, reader: FieldReader, prefix: str) -> Warn:
+        def warn(unreadable: Unreadable) -> None:
+            path = prefix + reader.field.name
+            trace.troubles.append(Trouble(unreadable, self, slots, reader, path, reader.span, warning=True))
+
+        return warn
+
+
+def _ignore(_: Unreadable) -> None:
+    """No field but a time warns."""

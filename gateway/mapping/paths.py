@@ -1,0 +1,241 @@
+"""Paths: a subset of XPath compiled to direct walks over children; anything beyond goes to real XPath.
+
+The subset: `A/B`, `@attribute` (at the end), `.`, `..`, `A[2]`, `A[B='text']`, `A[B/C='text']`, `A[@x='text']`.
+A name matches an element in any namespace. Texts are compared with the white space around them trimmed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type
+Found = Element | tuple[Element, str]
+"""An element, or the element with a text of it (an attribute, or what XPath computed)."""
+
+Step = Callable[[Element], Iterator[Element]]
+
+_NAME = r"[^\W\d][\w.-]*"
+_STEP = re.compile(rf"({_NAME})((?:\[[^\[\]]*\])*)")
+_PREDICATE = re.compile(
+    rf"\[\s*(?:(?P<position>[1-9][0-9]{{0,5}})|(?:(?P<path>{_NAME}(?:/{_NAME})*)|@(?P<attribute>{_NAME}))"
+    r"""\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"))\s*\]"""
+)
+
+
+class BadPath(Exception):
+    """A path that does not compile; `hint` says what to write instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Path:
+    """A compiled path, relative to an element.
+
+    simple: the child names where the path is nothing but these (then a plan finds it in its one scan).
+    find: the first hit, as XPath would give it; find_all: every hit that is an element.
+    """
+
+    text: str
+    simple: tuple[str, ...] | None
+    find: Callable[[Element], Found | None]
+    find_all: Callable[[Element], Iterator[Element]]
+
+
+def compile_path(text: str) -> Path:
+    """Compile a path. Raises BadPath."""
+    text = text.strip()
+    if not text:
+        raise BadPath("the path is empty", "write the way to the element, such as `CUSTOMER/EMAIL`")
+    if text.startswith("/"):
+        raise BadPath(
+            f"the path `{text}` is absolute",
+            "a path starts at the record (or at the row); `..` leads up from there",
+        )
+    steps = _split(text)
+    compiled = _subset(text, steps) if steps is not None else None
+    return compiled if compiled is not None else _xpath(text)
+
+
+def text_of(found: Found) -> str:
+    """The text behind a hit, as it stands."""
+    if isinstance(found, tuple):
+        return found[1]
+    if len(found):
+        return "".join(str(part) for part in found.itertext())
+    return found.text or ""
+
+
+def element_of(found: Found) -> Element:
+    """The element behind a hit."""
+    return found[0] if isinstance(found, tuple) else found
+
+
+def local_name(tag: object) -> str:
+    """A tag without its namespace."""
+    return str(tag).rpartition("}")[2]
+
+
+def children(element: Element, name: str) -> Iterator[Element]:
+    """The children of that name, in any namespace."""
+    for child in element:
+        if child.tag == name or (child.tag[0] == "{" and local_name(child.tag) == name):
+            yield child
+
+
+def _split(text: str) -> list[str] | None:
+    """The steps of a path; a slash inside brackets or quotes does not part them."""
+    steps, depth, quote, start = [], 0, "", 0
+    for index, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "[]":
+            depth += 1 if character == "[" else -1
+        elif character == "/" and depth == 0:
+            steps.append(text[start:index])
+            start = index + 1
+    steps.append(text[start:])
+    return None if quote or depth or "" in steps else [step.strip() for step in steps]
+
+
+def _subset(text: str, steps: list[str]) -> Path | None:
+    attribute: str | None = None
+    if steps[-1].startswith("@"):
+        attribute = steps.pop()[1:]
+        if not re.fullmatch(_NAME, attribute):
+            return None
+    walks: list[Step] = []
+    for step in steps:
+        walk = _walk(step)
+        if walk is None:
+            return None
+        walks.append(walk)
+    plain = attribute is None and all(re.fullmatch(_NAME, step) for step in steps)
+
+    def find_all(element: Element) -> Iterator[Element]:
+        return _follow(element, walks, 0)
+
+    def find(element: Element) -> Found | None:
+        return next(_follow(element, walks, 0), None)
+
+    def find_attribute(element: Element) -> Found | None:
+        for owner in _follow(element, walks, 0):
+            value = owner.get(attribute or "")
+            if value is not None:
+                return owner, str(value)
+        return None
+
+    return Path(text, tuple(steps) if plain else None, find_attribute if attribute else find, find_all)
+
+
+def _follow(element: Element, walks: list[Step], index: int) -> Iterator[Element]:
+    if index == len(walks):
+        yield element
+        return
+    for child in walks[index](element):
+        yield from _follow(child, walks, index + 1)
+
+
+def _walk(step: str) -> Step | None:
+    if step == ".":
+        return lambda element: iter((element,))
+    if step == "..":
+        return _parent
+    match = _STEP.fullmatch(step)
+    if match is None:
+        return None
+    name, brackets = match.groups()
+    tests = [_predicate(bracket) for bracket in re.findall(r"\[[^\[\]]*\]", brackets)]
+    if any(test is None for test in tests):
+        return None
+    filters = [test for test in tests if test is not None]
+    if not filters:
+        return lambda element: children(element, name)
+
+    def walk(element: Element) -> Iterator[Element]:
+        hits = children(element, name)
+        for keep in filters:
+            hits = keep(hits)
+        return hits
+
+    return walk
+
+
+def _parent(element: Element) -> Iterator[Element]:
+    parent = element.getparent()
+    if parent is not None:
+        yield parent
+
+
+def _predicate(bracket: str) -> Callable[[Iterator[Element]], Iterator[Element]] | None:
+    match = _PREDICATE.fullmatch(bracket)
+    if match is None:
+        return None
+    if match["position"]:
+        wanted = int(match["position"])
+        return lambda hits: (hit for number, hit in enumerate(hits, start=1) if number == wanted)
+    text = (match["single"] if match["single"] is not None else match["double"]).strip()
+    if match["attribute"]:
+        attribute = match["attribute"]
+        return lambda hits: (hit for hit in hits if (hit.get(attribute) or "").strip() == text)
+    names = match["path"].split("/")
+    return lambda hits: (hit for hit in hits if _has(hit, names, text))
+
+
+def _has(element: Element, names: list[str], text: str) -> bool:
+    if not names:
+        return text_of(element).strip() == text
+    return any(_has(child, names[1:], text) for child in children(element, names[0]))
+
+
+def _xpath(text: str) -> Path:
+    try:
+        compiled = etree.XPath(text)
+    except etree.XPathSyntaxError as error:
+        raise BadPath(
+            f"the path `{text}` is not XPath: {str(error).lower()}",
+            "write names with `/` between them, such as `CUSTOMER/EMAIL` or `ITEMS/ITEM[TYPE='billing']/NAME`",
+        ) from error
+    probe = etree.Element("probe")
+    try:
+        compiled(probe)
+    except etree.XPathError as error:
+        raise BadPath(
+            f"the path `{text}` cannot be evaluated: {str(error).lower()}",
+            "use the functions of XPath 1.0 and no prefixes; `*[local-name()='x']` reaches into a namespace",
+        ) from error
+
+    def find(element: Element) -> Found | None:
+        return _first(compiled(element), element)
+
+    def find_all(element: Element) -> Iterator[Element]:
+        hits = compiled(element)
+        for hit in hits if isinstance(hits, list) else ():
+            if isinstance(hit, Element):
+                yield hit
+
+    return Path(text, None, find, find_all)
+
+
+def _first(result: object, element: Element) -> Found | None:
+    if isinstance(result, list):
+        if not result:
+            return None
+        result = result[0]
+    if isinstance(result, Element):
+        return result
+    if isinstance(result, bool):
+        return element, "true" if result else "false"
+    if isinstance(result, float):
+        return element, str(int(result)) if result.is_integer() else repr(result)
+    owner = getattr(result, "getparent", lambda: None)()
+    return (owner if owner is not None else element), str(result)

@@ -1,0 +1,260 @@
+"""A loaded mapping: it reads an input record by record into documents or their problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from gateway import yamlfile
+from gateway.diagnostics import Problem, Span, has_errors
+from gateway.documents import Document, Finding, Kind, OnTotals
+from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble
+from gateway.mapping.lines import SourceLines, line_of
+from gateway.mapping.paths import Element
+from gateway.mapping.plan import Slots
+from gateway.mapping.sources import RecordStream, SourceSpec
+
+if TYPE_CHECKING:
+    from gateway.mapping.selftest import SelfTest, TestOutcome
+
+
+Place = Callable[[Element, "str | None"], Span]
+"""Finds a value of an element in the source."""
+
+
+class Origin:
+    """The source element behind a reading, until the next record is read."""
+
+    __slots__ = ("_element", "_fingerprint")
+
+    def __init__(self, element: Element) -> None:
+        self._element: Element | None = element
+        self._fingerprint: str | None = None
+
+    def expire(self) -> None:
+        """Let the element go."""
+        self._element = None
+
+    def element(self) -> Element:
+        """The element. Raises RuntimeError once the next record has been read."""
+        if self._element is None:
+            raise RuntimeError("a reading's source is gone once the next record is read; ask before")
+        return self._element
+
+    def fingerprint(self) -> str:
+        """See Reading.fingerprint."""
+        if self._fingerprint is None:
+            self._fingerprint = sha256(_canonical(self.element())).hexdigest()
+        return self._fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record of an input: its document, or the problems that stand against it.
+
+    position: the record's number in the input, from 1. line: its first line in the source.
+    key: the document's key as far as it could be read, also of a bad record.
+    document: None where one of the problems is an error; warnings may stand beside a document.
+    `fingerprint` and `fragment` are computed when asked for, and that is possible only until the next record
+    is read (RuntimeError afterwards; a fingerprint that was asked for once stays).
+    """
+
+    position: int
+    line: int
+    key: str | None
+    document: Document | None
+    problems: tuple[Problem, ...]
+    _origin: Origin = field(repr=False, compare=False)
+
+    def fingerprint(self) -> str:
+        """sha256 of the canonical source fragment: C14N without comments, white space around texts ignored."""
+        return self._origin.fingerprint()
+
+    def fragment(self) -> bytes:
+        """A well-formed input in UTF-8 with this record alone, for a person to mend and to drop back."""
+        return _alone(self._origin.element())
+
+
+class Mapping:
+    """A compiled mapping. Loaded with `load`; reading keeps no state, so threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: str,
+        kind: Kind,
+        version: str,
+        key: str,
+        source: SourceSpec,
+        level: LevelReader,
+        on_totals: OnTotals,
+        tests: tuple[SelfTest, ...],
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.kind = kind
+        self.version = version
+        self._key = key
+        self._source = source
+        self._level = level
+        self._on_totals = on_totals
+        self._tests = tests
+
+    def read(self, path: Path, *, shown_as: str | None = None) -> Iterator[Reading]:
+        """Read an input as a stream.
+
+        shown_as: the name that problems show, where the file lies elsewhere than it came from.
+        Raises SourceProblems for what spoils the whole input, possibly after readings were yielded (a cut file);
+        nothing of such an input may be used. Raises OSError where the file cannot be read.
+        """
+        shown = shown_as if shown_as is not None else yamlfile.shorten(path)
+        stream = RecordStream(path, self._source, shown)
+        origin: Origin | None = None
+        for position, element in enumerate(stream, start=1):
+            if origin is not None:
+                origin.expire()
+            origin = Origin(element)
+            yield self._reading(position, element, origin, partial(_place, stream.lines, shown))
+
+    def run_tests(self, *, root: Path | None) -> list[TestOutcome]:
+        """Run the tests of the file; samples are looked up below `root`, then among the shipped ones."""
+        from gateway.mapping.selftest import run
+
+        return run(self, self._tests, root)
+
+    def _reading(self, position: int, element: Element, origin: Origin, place: Place) -> Reading:
+        values, trace = self._level.read_record(element)
+        document, findings = self.kind.complete(values, on_totals=self._on_totals)
+        key = values.get(self._key)
+        line = line_of(element)
+        if document is not None and not findings and not trace.troubles:
+            return Reading(position, line, self.kind.key_of(document), document, (), origin)
+        record = f"{self.kind.name} {key}" if key else f"{self.kind.name} #{position}"
+        problems = _Problems(self._level, trace, place, record)
+        found = [problems.of_trouble(trouble) for trouble in trace.troubles]
+        unreadable = [trouble.path for trouble in trace.troubles if not trouble.warning]
+        found += [problems.of_finding(each) for each in findings if not _follows(each, unreadable)]
+        if has_errors(found):
+            document = None
+        return Reading(position, line, None if key is None else str(key), document, tuple(found), origin)
+
+
+def _place(lines: SourceLines, shown_as: str, element: Element, value: str | None) -> Span:
+    return lines.place(element, value, shown_as)
+
+
+def _follows(finding: Finding, unreadable: list[str]) -> bool:
+    """Whether a finding only repeats that a value below it (or all sums over it) could not be read."""
+    for path in unreadable:
+        if path == finding.field or path.startswith(f"{finding.field}.") or finding.field.startswith(f"{path}."):
+            return True
+        row, _, member = path.partition("].")
+        if member and finding.field.startswith(f"{row}]") and finding.code == "D011":
+            return True
+        if finding.code == "D007" and path.startswith(("lines", "total")):
+            return True
+    return False
+
+
+class _Problems:
+    """Words the problems of one record, each with its place in the source."""
+
+    def __init__(self, level: LevelReader, trace: Trace, place: Place, record: str) -> None:
+        self._level = level
+        self._trace = trace
+        self._place = place
+        self._record = record
+
+    def of_trouble(self, trouble: Trouble) -> Problem:
+        unreadable, reader = trouble.unreadable, trouble.reader
+        wanted = (unreadable.slot,) if unreadable.slot is not None else reader.slots if reader else ()
+        element, text = _located(trouble.level, trouble.slots, wanted)
+        return Problem(
+            code=unreadable.code,
+            level="warning" if trouble.warning else "error",
+            message=unreadable.message,
+            span=self._place(element, text),
+            help=unreadable.hint,
+            record=self._record,
+            field=trouble.path,
+            context=_context(trouble.path, trouble.span) + unreadable.notes,
+        )
+
+    def of_finding(self, finding: Finding) -> Problem:
+        level, slots, name = self._level, self._trace.slots, finding.field
+        for rows, traced in self._trace.rows.items():
+            if name.startswith(f"{rows}["):
+                number, _, name = name[len(rows) + 1 :].partition("].")
+                level, slots = traced[int(number.rstrip("]")) - 1]
+        reader, element, text = _behind(level, slots, name)
+        return Problem(
+            code=finding.code,
+            level=finding.level,
+            message=finding.message,
+            span=self._place(element, text),
+            help=finding.help,
+            record=self._record,
+            field=finding.field,
+            context=_context(finding.field, reader.span if reader else None),
+        )
+
+
+def _behind(level: LevelReader, slots: Slots, name: str) -> tuple[FieldReader | None, Element, str | None]:
+    """The field that gave a value, and its element; for `unit_price` the first of its members that has one."""
+    reader = None
+    for each in level.fields:
+        if each.field.name == name or each.field.name.startswith(f"{name}."):
+            element, text = _located(level, slots, each.slots)
+            if text is not None:
+                return each, element, text
+            reader = reader or each
+    return reader, slots[0], None
+
+
+def _located(level: LevelReader, slots: Slots, wanted: tuple[int, ...]) -> tuple[Element, str | None]:
+    """The first of the paths that leads to a text; else to an empty element; else the record or row itself."""
+    nearest: Element | None = None
+    for slot in wanted:
+        text = level.plan.text(slot)(slots)
+        element = level.plan.place(slots, slot)
+        if element is not None and text and not text.isspace():
+            return element, text
+        nearest = nearest if nearest is not None else element
+    return (nearest if nearest is not None else slots[0]), None
+
+
+def _context(path: str, mapped: Span | None) -> tuple[str, ...]:
+    lines = [f"field: {path}"]
+    if mapped is not None:
+        lines.append(f"mapped by {mapped.file}:{mapped.line}")
+    return tuple(lines)
+
+
+def _canonical(element: Element) -> bytes:
+    """C14N of the element, with the white space around every text taken off.
+
+    In C14N `<` stands only where a tag begins; a `>` inside an attribute loses the blanks after it: no harm.
+    """
+    written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
+    stripped = b"<".join(part.rstrip() for part in written.split(b"<"))
+    return b">".join(part.lstrip() for part in stripped.split(b">"))
+
+
+def _alone(element: Element) -> bytes:
+    copy = deepcopy(element)
+    copy.tail = None
+    for above in element.iterancestors():
+        namespaces: Any = above.nsmap  # the default one has the key None, which the stubs do not know
+        holder = etree.Element(above.tag, {str(k): str(v) for k, v in above.attrib.items()}, namespaces)
+        holder.append(copy)
+        copy = holder
+    etree.indent(copy)
+    return etree.tostring(copy, encoding="UTF-8", xml_declaration=True) + b"\n"

@@ -1,0 +1,276 @@
+"""XML inputs as a stream of record elements, with flat memory; whatever spoils the whole input is raised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from gateway.diagnostics import Problem, Span
+from gateway.errors import SourceProblems
+from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
+from gateway.mapping.lines import SourceLines
+from gateway.mapping.paths import Element, children, local_name
+
+LARGEST_RECORD = 64 << 20
+"""Bytes that may pass without a record ending: a tree of more would fill the memory."""
+
+_WRONG_PLACE = "check that the route has the mapping of this platform and that the export is of orders"
+_NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
+_CHUNK = 64 << 10
+_RESOURCE_LIMIT, _EXTRA_CONTENT, _INVALID_BYTES = 114, 5, 81  # libxml2's xmlParserErrors
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """Where the records are: one or several paths from the root; the first one that occurs is taken."""
+
+    records: tuple[tuple[str, ...], ...]
+    encoding: str | None
+    max_bytes: int
+
+    @property
+    def paths(self) -> str:
+        """The paths as a person reads them."""
+        return " or ".join("`/" + "/".join(names) + "`" for names in self.records)
+
+
+def examine(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
+    """Check what can be told before parsing. Raises SourceProblems."""
+    size = path.stat().st_size
+    if size > spec.max_bytes:
+        _refuse(
+            "S009",
+            f"the input has {size} bytes, at most {spec.max_bytes} are taken",
+            Span(file=shown_as),
+            "export fewer records at once, or raise `source: {max_bytes: …}`",
+        )
+    with path.open("rb") as file:
+        prolog = read_prolog(file.read(HEAD))
+    if prolog.blank:
+        what = "is empty" if size == 0 else "holds nothing but white space"
+        _refuse(
+            "S006", f"the input {what}", Span(file=shown_as), "export it again; an upload may have been broken off"
+        )
+    _check_start(prolog, spec, shown_as)
+    problem = encoding_problem(path, prolog, shown_as, spec.encoding)
+    if problem is not None:
+        raise SourceProblems([problem])
+    return prolog
+
+
+def _check_start(prolog: Prolog, spec: SourceSpec, shown_as: str) -> None:
+    if not prolog.is_xml:
+        _refuse(
+            "S001",
+            "the input does not begin as XML",
+            _span(prolog, shown_as, 0, 0),
+            "check what was dropped here: this mapping reads XML",
+        )
+    if "html" in ((prolog.doctype or "").lower(), (prolog.root or "").lower()):
+        _refuse(
+            "S003",
+            "the input is a web page (HTML), not an export",
+            _span(prolog, shown_as, prolog.at, 1),
+            "check the address and the login of the export; shops refuse with a page",
+        )
+    if prolog.doctype is not None:
+        _refuse(
+            "S004",
+            "the input has a DOCTYPE, which is not taken",
+            _span(prolog, shown_as, prolog.at, len("<!DOCTYPE")),
+            _NO_DOCTYPE,
+        )
+    roots = {names[0] for names in spec.records}
+    if prolog.root is not None and prolog.root.rpartition(":")[2] not in roots:
+        wanted = " or ".join(f"`{name}`" for name in sorted(roots))
+        _refuse(
+            "S003",
+            f"the root is `{prolog.root}`, this mapping reads {wanted}",
+            _span(prolog, shown_as, prolog.at + 1, len(prolog.root)),
+            _WRONG_PLACE,
+        )
+
+
+class RecordStream:
+    """The records of one input. Each element is valid until the next one is asked for."""
+
+    def __init__(self, path: Path, spec: SourceSpec, shown_as: str) -> None:
+        self._path = path
+        self._spec = spec
+        self._shown_as = shown_as
+        prolog = examine(path, spec, shown_as)
+        self.lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
+        self._chosen: int | None = None
+        self._parent: Element | None = None
+        self._container_seen = False
+
+    def __iter__(self) -> Iterator[Element]:
+        """Yield the records. Raises SourceProblems, possibly after some."""
+        parser = self._parser()
+        count = 0
+        with self._path.open("rb") as file:
+            passed = 0
+            while True:
+                chunk = file.read(_CHUNK)
+                error = _feed(parser, chunk)
+                for _, element in parser.read_events():
+                    if self._is_record(element):
+                        count += 1
+                        passed = 0
+                        yield element
+                        _release(element)
+                if error is not None:
+                    raise SourceProblems([self._syntax_problem(error, at_end=not chunk)])
+                if not chunk:
+                    break
+                passed += len(chunk)
+                if passed > LARGEST_RECORD:
+                    self._refuse_large(count)
+        if count == 0:
+            self._refuse_none()
+
+    def _parser(self) -> Any:
+        tags = ["{*}" + name for name in dict.fromkeys(names[-1] for names in self._spec.records)]
+        return etree.XMLPullParser(
+            events=("end",),
+            tag=tags,
+            encoding=self._spec.encoding,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+            remove_blank_text=True,
+        )
+
+    def _is_record(self, element: Element) -> bool:
+        """Whether the element stands at the record's path; the path is walked only under a new parent."""
+        parent = element.getparent()
+        if parent is not None and parent is self._parent:
+            return local_name(element.tag) == self._spec.records[self._chosen or 0][-1]
+        names = [local_name(element.tag), *(local_name(above.tag) for above in element.iterancestors())]
+        path = tuple(reversed(names))
+        if path not in self._spec.records:
+            return False
+        index = self._spec.records.index(path)
+        if self._chosen is None:
+            if element.getroottree().docinfo.internalDTD is not None:
+                _refuse(
+                    "S004", "the input has a DOCTYPE, which is not taken", Span(file=self._shown_as), _NO_DOCTYPE
+                )
+            if any(_holds_container(element, path, other) for other in self._spec.records[:index]):
+                self._container_seen = True
+                return False
+            self._chosen = index
+        if index != self._chosen:
+            return False
+        self._parent = parent
+        return True
+
+    def _refuse_large(self, count: int) -> None:
+        _refuse(
+            "S009",
+            f"no record ended within {LARGEST_RECORD >> 20} MiB after record {count}",
+            Span(file=self._shown_as),
+            "check the path in `source: {record: …}` and the export",
+        )
+
+    def _refuse_none(self) -> None:
+        span = Span(file=self._shown_as)
+        if self._container_seen or any(len(names) <= 2 for names in self._spec.records):
+            _refuse(
+                "S007",
+                f"the input has no records: nothing stands at {self._spec.paths}",
+                span,
+                "nothing is to be done if the shop had no orders in that time",
+            )
+        _refuse("S003", f"nothing stands at {self._spec.paths}", span, _WRONG_PLACE)
+
+    def _syntax_problem(self, error: etree.XMLSyntaxError, *, at_end: bool) -> Problem:
+        line, column = error.position
+        said = re.sub(r",? line \d+, column \d+$", "", (error.msg or "").strip()).replace("\n", " ")
+        said = said[:1].lower() + said[1:]
+        text = self.lines.line(line)
+        span = Span(
+            file=self._shown_as, line=line, column=min(column, len(text)) if text else 0, length=1, text=text
+        )
+        code, message, hint = _classified(int(getattr(error, "code", 0) or 0), said, at_end=at_end)
+        return Problem(code=code, message=message, span=span, help=hint)
+
+
+def _classified(number: int, said: str, *, at_end: bool) -> tuple[str, str, str]:
+    """Code, message and help for an error of the parser."""
+    if "entity" in said and "defined" in said:
+        return (
+            "S004",
+            f"the input uses an entity that XML does not know: {said}",
+            "write the character itself, or its number such as `&#160;`; HTML's names are not XML",
+        )
+    if number == _INVALID_BYTES or "encoding" in said:
+        return (
+            "S005",
+            f"the bytes do not fit the encoding: {said}",
+            "name the true encoding in the mapping: `source: {encoding: …}`",
+        )
+    if number == _RESOURCE_LIMIT or "depth" in said or "huge" in said:
+        return (
+            "S009",
+            f"the input is too large or too deep: {said}",
+            "at most 256 levels and 10 MB of text in one element are taken",
+        )
+    if at_end and number != _EXTRA_CONTENT:
+        return (
+            "S002",
+            f"the input is cut: {said}",
+            "export or upload it again; nothing of a cut input is used",
+        )
+    return (
+        "S001",
+        f"the input is not well-formed XML: {said}",
+        "mend that line, or export again; in texts `&` is written `&amp;` and `<` is written `&lt;`",
+    )
+
+
+def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
+    """Feed the parser; an error is handed back, because the records before it are still to be read."""
+    try:
+        if chunk:
+            parser.feed(chunk)
+        else:
+            parser.close()
+    except etree.XMLSyntaxError as error:
+        return error
+    return None
+
+
+def _release(element: Element) -> None:
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)
+
+
+def _holds_container(element: Element, path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether `other` is a path below `path` whose parent is there: then the export is one without records."""
+    if other[: len(path)] != path or len(other) < len(path) + 2:
+        return False
+    holders = [element]
+    for name in other[len(path) : -1]:
+        holders = [child for holder in holders for child in children(holder, name)]
+    return bool(holders)
+
+
+def _span(prolog: Prolog, shown_as: str, at: int, length: int) -> Span:
+    before = prolog.text[:at]
+    line = before.count("\n") + 1
+    start = before.rfind("\n") + 1
+    text = prolog.text[start:].split("\n", 1)[0].rstrip("\r")[:2000]
+    return Span(file=shown_as, line=line, column=at - start + 1 if length else 0, length=length, text=text)
+
+
+def _refuse(code: str, message: str, span: Span, hint: str) -> None:
+    raise SourceProblems([Problem(code=code, message=message, span=span, help=hint)])

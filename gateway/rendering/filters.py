@@ -1,0 +1,335 @@
+"""The filters of templates: a typed, documented list, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date as day_type
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from gateway.documents import Order
+from gateway.rendering.desk import Desk, tell_replaced
+from gateway.rendering.vat import rounding_rule as rule_of
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter.
+
+    takes: the types of value it works on; gives: the type of its result; optional: whether that may be None.
+    plain: the result needs no escaping. arguments: as people write them. line: its documentation, one sentence.
+    least, most: how many arguments it may have.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    takes: tuple[type, ...]
+    gives: type
+    line: str
+    example: str
+    arguments: str = ""
+    least: int = 0
+    most: int = 0
+    plain: bool = False
+    optional: bool = False
+
+
+def text(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
+    """One line, fitted into the character set and cut; see the registry for the promise."""
+    if type(value) is str and (longest is None or len(value) <= longest) and desk.charset.fits_line(value):
+        return value
+    return _fitted(desk, value, longest, site, lines=False)
+
+
+def memo(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
+    """Like `text`, with the line breaks kept."""
+    return _fitted(desk, value, longest, site, lines=True)
+
+
+def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
+    """One line that must not change: what is too long or has foreign characters is refused."""
+    if type(value) is str and (longest is None or len(value) <= longest) and desk.charset.fits_line(value):
+        return value
+    if not isinstance(value, str):
+        return _absent(desk, value, site)
+    whole = " ".join(value.split())
+    if longest is not None and len(whole) > longest:
+        return desk.refuse(
+            site,
+            "T015",
+            f"{{field}} has {len(whole)} characters, the target keeps {longest}",
+            "shorten it in the shop: a cut code would name something else",
+            f"value: {whole}",
+        )
+    fitted = desk.charset.line(whole)
+    if fitted.replaced:
+        return desk.refuse(
+            site,
+            "T015",
+            f"{{field}} holds characters that {desk.charset.encoding} lacks",
+            "change it in the shop: a replaced character would name something else",
+            f"value: {whole}",
+        )
+    return fitted.text
+
+
+def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> str:
+    """A plain decimal number: `242`, `99.17`, `-10.5`."""
+    if not isinstance(value, Decimal):
+        return _absent(desk, value, site)
+    written = _number(value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP))
+    if Decimal(written) != value:
+        desk.note(
+            site,
+            "T014",
+            f"{{field}} was rounded to {places} places",
+            None,
+            f"before: {value:f}",
+            f"after: {written}",
+        )
+    return written
+
+
+def quantity(desk: Desk, value: Decimal | None, *, site: int) -> str:
+    """A plain decimal number with all the places that it has."""
+    return _number(value) if isinstance(value, Decimal) else _absent(desk, value, site)
+
+
+def date(desk: Desk, value: day_type | None, *, site: int) -> str:
+    """The day in the value's own time zone: `2026-11-21`."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, day_type) else _absent(desk, value, site)
+
+
+def boolean(desk: Desk, value: bool | None, *, site: int) -> str:  # noqa: FBT001 - a filter's value
+    """`true` or `false`."""
+    if value is True:
+        return "true"
+    return "false" if value is False else _absent(desk, value, site)
+
+
+def lookup(desk: Desk, value: str | None, table: str, *default: str | None, site: int) -> str | None:
+    """The target's own code for a canonical one."""
+    if value is None:
+        return _absent(desk, value, site)
+    rows = desk.lookups.get(table, {})
+    found = rows.get(str(value))
+    if found is not None:
+        return found
+    if default:
+        return None if default[0] is None else str(default[0])
+    known = ", ".join(f"{key} → {own}" for key, own in rows.items()) or "(nothing)"
+    return desk.refuse(
+        site,
+        "T005",
+        f"`{value}` has no entry in the lookup `{table}`",
+        f"add `{value}: …` below `lookups: {{{table}: …}}` in the route's `to:` block",
+        f"known: {known}",
+    )
+
+
+def vat_slot(
+    desk: Desk, rate: Decimal | None, day: day_type, country: str, foreign: str = "error", *, site: int
+) -> str:
+    """The VAT slot of a rate on a day."""
+    if not isinstance(rate, Decimal):
+        return _absent(desk, rate, site)
+    on = day.date() if isinstance(day, datetime) else day
+    found = desk.vat_rates.slot(rate, on, country) if desk.vat_rates is not None else None
+    if found is not None:
+        return found
+    if foreign == "history":
+        return "historyHigh"
+    return desk.refuse(
+        site,
+        "T012",
+        f"{_number(rate)} % is no VAT rate of {country} on {on.isoformat()}",
+        "correct the rate in the mapping, or set `foreign_vat: history` where it is another country's rate",
+    )
+
+
+def rounding_rule(desk: Desk, order: Order, *, site: int) -> str:
+    """The rule by which the order's total was rounded."""
+    del desk, site
+    return rule_of(order)
+
+
+def joined(desk: Desk, parts: list[Any], separator: str = ", ", *, site: int) -> str:
+    """The parts that are there, as one text."""
+    there = [part for part in parts if part is not None and part != ""]
+    return separator.join(part if type(part) is str else desk.join((part,), site) for part in there)
+
+
+def compact(desk: Desk, value: str | None, *, site: int) -> str:
+    """Without any white space."""
+    return "".join(value.split()) if isinstance(value, str) else _absent(desk, value, site)
+
+
+def historical(slot: str) -> bool:
+    """Whether a VAT slot needs its percentage beside it."""
+    return slot.startswith("history")
+
+
+def is_none(value: object) -> bool:
+    """Whether there is no value."""
+    return value is None
+
+
+TESTS: Mapping[str, Callable[[Any], bool]] = {"none": is_none, "historical": historical}
+"""The tests of templates: `x is none`, `slot is historical`."""
+
+FILTERS: Mapping[str, Filter] = {
+    entry.name: entry
+    for entry in (
+        Filter(
+            "text",
+            text,
+            (str,),
+            str,
+            "one line of text: white space collapsed, characters that the target's character set lacks replaced "
+            "(T007), cut to `longest` characters (T006)",
+            "{{ line.name | text(90) }}",
+            "longest",
+            most=1,
+        ),
+        Filter(
+            "memo",
+            memo,
+            (str,),
+            str,
+            "like `text`, with line breaks kept",
+            "{{ document.customer_note | memo }}",
+            "longest",
+            most=1,
+        ),
+        Filter(
+            "code",
+            code,
+            (str,),
+            str,
+            "a code of at most `longest` characters; it is never cut or changed, but refused (T015)",
+            "{{ line.sku | code(64) }}",
+            "longest",
+            most=1,
+        ),
+        Filter("compact", compact, (str,), str, "the text without white space", "{{ party.vat_id | compact }}"),
+        Filter(
+            "joined",
+            joined,
+            (list, tuple),
+            str,
+            "the parts of a list that are there, with the separator between them",
+            '{{ [line.name, line.variant] | joined(" ") }}',
+            "separator = `, `",
+            most=1,
+        ),
+        Filter(
+            "amount",
+            amount,
+            (Decimal,),
+            str,
+            "a decimal number without exponent and trailing zeros, rounded half up to `places` (told as T014)",
+            "{{ line.unit_price.given | amount(4) }}",
+            "places = 4",
+            most=1,
+            plain=True,
+        ),
+        Filter(
+            "quantity",
+            quantity,
+            (Decimal,),
+            str,
+            "a decimal number without exponent and trailing zeros, never rounded",
+            "{{ line.quantity | quantity }}",
+            plain=True,
+        ),
+        Filter(
+            "date",
+            date,
+            (day_type, datetime),
+            str,
+            "the day in the document's own time zone, `2026-11-21`",
+            "{{ document.ordered_at | date }}",
+            plain=True,
+        ),
+        Filter(
+            "boolean", boolean, (bool,), str, "`true` or `false`", "{{ settings.reserve | boolean }}", plain=True
+        ),
+        Filter(
+            "lookup",
+            lookup,
+            (str,),
+            str,
+            "the target's code for a canonical one, from the route's `lookups:`; a missing entry is an error "
+            "(T005) unless a default is given, such as `none`",
+            '{{ document.payment.method | lookup("payment") }}',
+            "table, default",
+            least=1,
+            most=2,
+        ),
+        Filter(
+            "vat_slot",
+            vat_slot,
+            (Decimal,),
+            str,
+            "the VAT slot of a rate on a day in a country (`vat_rates.yaml` of the template's folder): `none`, "
+            "`high`, `low`, `third`, or `historyHigh` and so on for a rate of another time; another country's "
+            "rate is an error (T012) unless `foreign` is `history`",
+            "{{ line.vat_rate | vat_slot(document.ordered_at, settings.home_country) }}",
+            "day, country, foreign = `error`",
+            least=2,
+            most=3,
+        ),
+        Filter(
+            "rounding_rule",
+            rounding_rule,
+            (Order,),
+            str,
+            "POHODA's rule that leads from the order's total to the amount to pay; `none` where nothing was "
+            "rounded, `item` where no rule does",
+            "{{ document | rounding_rule }}",
+        ),
+    )
+}
+"""All filters by name."""
+
+
+def _fitted(desk: Desk, value: str | None, longest: int | None, site: int, *, lines: bool) -> str:
+    if not isinstance(value, str):
+        return _absent(desk, value, site)
+    given = str(value)
+    fitted = desk.charset.lines(given) if lines else desk.charset.line(given)
+    if fitted.replaced:
+        tell_replaced(desk, site, desk.charset.encoding, given, fitted.text, fitted.replaced)
+    if longest is None or len(fitted.text) <= longest:
+        return fitted.text
+    cut = fitted.text[:longest].rstrip()
+    desk.note(
+        site,
+        "T006",
+        f"{{field}} has {len(fitted.text)} characters and was cut to {longest}",
+        None,
+        f"before: {fitted.text}",
+        f"after: {cut}",
+    )
+    return cut
+
+
+def _number(value: Decimal) -> str:
+    written = format(value, "f")
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return "0" if written in ("-0", "") else written
+
+
+def _absent(desk: Desk, value: object, site: int) -> str:
+    return (
+        desk.write(value, site)
+        if value is None
+        else desk.refuse(
+            site, "T004", f"{{field}} is a {type(value).__name__}, and the filter cannot work on it", None
+        )
+    )

@@ -1,0 +1,51 @@
+"""The tables of the documentation that are made from the registries, so that they cannot grow old."""
+
+from __future__ import annotations
+
+from gateway.rendering.filters import FILTERS
+from gateway.rendering.settings import Declaration, declared
+from gateway.rendering.sources import FOLDER, Sources
+
+
+def filter_table() -> str:
+    """All filters as a Markdown table."""
+    rows = ["| filter | does | example |", "|---|---|---|"]
+    for name, entry in sorted(FILTERS.items()):
+        call = f"{name}({entry.arguments.replace('`', '')})" if entry.arguments else name
+        rows.append(f"| `{call}` | {entry.line} | `{entry.example}` |")
+    return "\n".join(_escaped(row) for row in rows)
+
+
+def settings_table(target: str) -> str:
+    """The settings of the shipped templates of one target as a Markdown table."""
+    rows = ["| setting | value | default | what it is |", "|---|---|---|---|"]
+    for name, setting in _declaration(target).settings.items():
+        value = {"number": "a whole number", "flag": "`true`, `false`"}.get(setting.type, "text")
+        if setting.one_of:
+            value = ", ".join(f"`{choice}`" for choice in setting.one_of)
+        elif setting.longest is not None:
+            value = f"text, at most {setting.longest}"
+        default = "**required**" if setting.required else f"`{setting.default}`" if setting.default else ""
+        rows.append(f"| `{name}` | {value} | {default} | {setting.description} |")
+    return "\n".join(rows)
+
+
+def lookup_table(target: str) -> str:
+    """The lookups of the shipped templates of one target as a Markdown table."""
+    rows = ["| lookup | from | to, at most | what it is |", "|---|---|---|---|"]
+    for name, table in _declaration(target).lookups.items():
+        rows.append(f"| `{name}` | canonical {table.keys} | {table.longest} | {table.description} |")
+    return "\n".join(rows)
+
+
+def _declaration(target: str) -> Declaration:
+    from gateway.library import search_path
+
+    return declared(Sources(search_path(FOLDER)), [target])
+
+
+def _escaped(row: str) -> str:
+    """A pipe within code must not end a table cell."""
+    parts = row.split("`")
+    parts[1::2] = [part.replace("\\|", "|").replace("|", "\\|") for part in parts[1::2]]
+    return "`".join(parts)

@@ -1,0 +1,227 @@
+"""What a template can be told: its settings and its lookups, declared in the folder's `settings.yaml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.diagnostics import Problem, Span
+from gateway.documents import Carrier, PaymentMethod
+from gateway.errors import ProblemsFound
+from gateway.library import similar
+from gateway.rendering.sources import Sources
+from gateway.yamlfile import parse
+
+FILE = "settings.yaml"
+Where = Callable[[Sequence[str | int]], Span | None]
+
+
+class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One setting; a template reads it as `settings.name`. Numbers are whole ones."""
+
+    description: str
+    type: Literal["text", "number", "flag"] = "text"
+    default: str | None = None
+    required: bool = False
+    one_of: tuple[str, ...] = ()
+    longest: int | None = None
+    least: int | None = None
+    pattern: str | None = None
+
+
+class LookupTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table from canonical codes to the target's own; `longest` is what the target can store."""
+
+    description: str
+    keys: Literal["payment", "carrier", "country"]
+    longest: int
+
+
+class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of a `settings.yaml`."""
+
+    settings: dict[str, Setting] = {}
+    lookups: dict[str, LookupTable] = {}
+
+    def struct(self) -> type[msgspec.Struct]:
+        """The type of what templates see as `settings`."""
+        types = {"text": str, "number": int, "flag": bool}
+        fields: list[tuple[str, Any]] = []
+        for name, setting in self.settings.items():
+            always = setting.required or setting.default is not None
+            fields.append((name, types[setting.type] if always else types[setting.type] | None))
+        return msgspec.defstruct("settings", fields, frozen=True, kw_only=True, module=__name__)
+
+
+class CanonicalKeys(msgspec.Struct, frozen=True):
+    """The codes that a lookup of one sort may have as its keys; None where a pattern decides."""
+
+    noun: str
+    codes: tuple[str, ...]
+    pattern: str
+
+
+CANONICAL: Mapping[str, CanonicalKeys] = {
+    "payment": CanonicalKeys("payment method", tuple(PaymentMethod), ""),
+    "carrier": CanonicalKeys("carrier", tuple(Carrier), ""),
+    "country": CanonicalKeys("country", (), "[A-Z]{2}"),
+}
+
+
+def declared(sources: Sources, folders: Sequence[str]) -> Declaration:
+    """The declarations of the folders, the first folder's winning. Raises ProblemsFound (Y…, T016)."""
+    settings: dict[str, Setting] = {}
+    lookups: dict[str, LookupTable] = {}
+    for folder in reversed(folders):
+        source = sources.get(f"{folder}/{FILE}" if folder else FILE)
+        if source is None:
+            continue
+        data = parse(source.text, source.path).data or {}
+        try:
+            found = msgspec.convert(data, Declaration, strict=False)
+        except msgspec.ValidationError as error:
+            problem = Problem(
+                code="T016",
+                message=f"this declares no settings: {str(error)[:1].lower()}{str(error)[1:]}",
+                span=Span(file=source.path),
+                help="`docs/templates.md` shows the form of a settings file",
+            )
+            raise ProblemsFound([problem]) from error
+        settings |= found.settings
+        lookups |= found.lookups
+    return Declaration(settings, lookups)
+
+
+def bind_settings(
+    declaration: Declaration, given: Mapping[str, Any], where: Where
+) -> tuple[msgspec.Struct | None, list[Problem]]:
+    """The settings as the template sees them, or None and the problems of what was given."""
+    problems = [
+        Problem(
+            code="T009",
+            message=f"`{name}` is not a setting of this template",
+            span=where(("settings", name)),
+            help=_near("setting", name, declaration.settings),
+        )
+        for name in given
+        if name not in declaration.settings
+    ]
+    values: dict[str, Any] = {}
+    for name, setting in declaration.settings.items():
+        raw = given.get(name)
+        if raw is None and setting.default is not None:
+            raw = setting.default
+        if raw is None:
+            values[name] = None
+            if setting.required:
+                problems.append(_missing(name, setting, where))
+            continue
+        value, lack = _value(setting, raw)
+        values[name] = value
+        if lack:
+            problems.append(
+                Problem(
+                    code="T011",
+                    message=f"the setting `{name}` is `{raw}`, but {lack}",
+                    span=where(("settings", name)),
+                    help=f"`{name}` is {_lower(setting.description)}",
+                )
+            )
+    return (None, problems) if problems else (declaration.struct()(**values), [])
+
+
+def bind_lookups(
+    declaration: Declaration, given: Mapping[str, Mapping[str, str]], where: Where
+) -> tuple[dict[str, dict[str, str]], list[Problem]]:
+    """All declared tables (empty where none was given), and the problems of what was given."""
+    problems: list[Problem] = []
+    tables: dict[str, dict[str, str]] = {name: {} for name in declaration.lookups}
+    for name, table in given.items():
+        declared_table = declaration.lookups.get(name)
+        if declared_table is None:
+            problems.append(
+                Problem(
+                    code="T009",
+                    message=f"`{name}` is not a lookup of this template",
+                    span=where(("lookups", name)),
+                    help=_near("lookup", name, declaration.lookups),
+                )
+            )
+            continue
+        for key, value in table.items():
+            problem = _lookup_problem(name, declared_table, str(key), value, where)
+            if problem is not None:
+                problems.append(problem)
+            else:
+                tables[name][str(key)] = str(value)
+    return tables, problems
+
+
+def _lookup_problem(name: str, table: LookupTable, key: str, value: str | None, where: Where) -> Problem | None:
+    canonical = CANONICAL[table.keys]
+    at = where(("lookups", name, key))
+    known = key in canonical.codes or bool(canonical.pattern and re.fullmatch(canonical.pattern, key))
+    if not known:
+        near = similar(key, canonical.codes)
+        help_line = f"there is one with a similar name: `{near}`" if near else None
+        if help_line is None and canonical.codes:
+            help_line = "known are " + ", ".join(f"`{code}`" for code in canonical.codes)
+        return Problem(
+            code="T013", message=f"`{key}` is not the code of a {canonical.noun}", span=at, help=help_line
+        )
+    text = "" if value is None else str(value)
+    if not text.strip() or len(text) > table.longest or "\n" in text:
+        lack = "empty" if not text.strip() else f"not one line of at most {table.longest} characters"
+        return Problem(
+            code="T011",
+            message=f"the value of `{key}` in the lookup `{name}` is {lack}",
+            span=at,
+            help=f"write the code as the target knows it: {_lower(table.description)}",
+        )
+    return None
+
+
+def _missing(name: str, setting: Setting, where: Where) -> Problem:
+    return Problem(
+        code="T010",
+        message=f"the setting `{name}` is missing",
+        span=where(("settings",)),
+        help=f"add `{name}`: {_lower(setting.description)}",
+    )
+
+
+def _value(setting: Setting, raw: Any) -> tuple[str | int | bool | None, str | None]:
+    """The typed value, or what is wrong with it."""
+    text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+    if setting.one_of and text not in setting.one_of:
+        return None, "must be one of " + ", ".join(f"`{choice}`" for choice in setting.one_of)
+    if setting.type == "flag":
+        return text == "true", None if text in ("true", "false") else "must be `true` or `false`"
+    if isinstance(raw, bool | list | dict):
+        return None, f"must be {'a whole number' if setting.type == 'number' else 'text'}"
+    if setting.type == "number":
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
+            return None, "must be a whole number"
+        number = int(text)
+        low = setting.least is not None and number < setting.least
+        return number, f"must be at least {setting.least}" if low else None
+    if setting.longest is not None and len(text) > setting.longest:
+        return None, f"may have {setting.longest} characters, not {len(text)}"
+    if setting.pattern is not None and not re.fullmatch(setting.pattern, text):
+        return None, f"must be of the form `{setting.pattern}`"
+    return text, None
+
+
+def _near(noun: str, name: str, known: Mapping[str, object]) -> str:
+    near = similar(name, known)
+    if near:
+        return f"there is a {noun} with a similar name: `{near}`"
+    return f"known are {', '.join(f'`{word}`' for word in known)}" if known else f"there is no {noun} to set"
+
+
+def _lower(sentence: str) -> str:
+    text = sentence.strip().rstrip(".").replace("\n", " ")
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

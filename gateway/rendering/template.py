@@ -1,0 +1,320 @@
+"""One loaded template: checked, compiled, bound to its settings, ready to write documents."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from decimal import InvalidOperation
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jinja2
+import msgspec
+from jinja2 import nodes
+from jinja2.runtime import Context
+
+from gateway.diagnostics import Problem, Span
+from gateway.documents import KINDS
+from gateway.errors import ProblemsFound
+from gateway.rendering.characters import Charset
+from gateway.rendering.checking import Checker, Part
+from gateway.rendering.desk import Desk, RecordProblems
+from gateway.rendering.identity import Identity
+from gateway.rendering.language import TemplateLanguage
+from gateway.rendering.settings import Declaration, Where, bind_lookups, bind_settings, declared
+from gateway.rendering.sources import SUFFIX, Source, locate, not_found
+from gateway.rendering.vat import VatRates
+from gateway.yamlfile import parse as parse_yaml
+
+VAT_RATES = "vat_rates.yaml"
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """The text of a record, and what was cut, replaced or rounded in it (warnings)."""
+
+    text: str
+    notes: tuple[Problem, ...] = ()
+
+
+class Template:
+    """Writes documents of one kind as XML. One object serves many threads.
+
+    name: such as `pohoda/order`; version: sha256 over all its files, its settings and its lookups;
+    kind: the kind of document; encoding: of the bytes that `encode` makes; suffix: of a file written with it.
+    """
+
+    suffix = ".xml"
+
+    def __init__(
+        self, name: str, version: str, kind: str, encoding: str, language: TemplateLanguage, settings: Any
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.kind = kind
+        self.encoding = encoding
+        self.settings = settings
+        self._language = language
+        self._compiled = language.get_template(name + SUFFIX)
+        self._gathered = {block: _gathering(blocks) for block, blocks in self._compiled.blocks.items()}
+
+    def head(self, pack: str) -> str:
+        """What stands before the first record of a pack: XML declaration and the opening of the envelope."""
+        identity = Identity(pack=pack, item="", origin="")
+        with self._language.desk.recording(None) as recorder:
+            text = self._run(("record", "tail"), {"settings": self.settings, "identity": identity})
+        if recorder.problems:
+            raise RecordProblems(recorder.problems)
+        return text
+
+    def record(self, document: msgspec.Struct, identity: Identity) -> Rendered:
+        """One record of a pack. Raises RecordProblems with all that keeps this document from being written."""
+        return self._write(document, identity, ("head", "tail"))
+
+    def tail(self) -> str:
+        """What stands after the last record of a pack."""
+        return self._run(("head", "record"), {"settings": self.settings, "identity": Identity("", "", "")})
+
+    def whole(self, document: msgspec.Struct, identity: Identity) -> Rendered:
+        """One document in a pack of its own: the ordinary rendering of the template."""
+        return self._write(document, identity, ())
+
+    def encode(self, text: str) -> bytes:
+        """The text as bytes; a character that the encoding lacks becomes a reference such as `&#8364;`."""
+        return text.encode(self.encoding, "xmlcharrefreplace")
+
+    def _write(self, document: msgspec.Struct, identity: Identity, without: tuple[str, ...]) -> Rendered:
+        visible = {"document": document, "settings": self.settings, "identity": identity}
+        with self._language.desk.recording(document) as recorder:
+            try:
+                text = self._run(without, visible)
+            except (jinja2.UndefinedError, AttributeError, TypeError, ValueError, InvalidOperation) as error:
+                recorder.problems.append(self._failure(error))
+                text = ""
+        record = f"{self.kind} {KINDS[self.kind].key_of(document)}"  # type: ignore[arg-type]  # its kind is checked
+        if recorder.problems:
+            raise RecordProblems([problem.at(record=record) for problem in recorder.problems])
+        return Rendered(text, tuple(note.at(record=record) for note in recorder.notes) if recorder.notes else ())
+
+    def _run(self, without: tuple[str, ...], visible: dict[str, Any]) -> str:
+        """The ordinary rendering, with some blocks of the envelope left blank."""
+        context = self._compiled.new_context(visible)
+        for name, gather in self._gathered.items():
+            # the pieces of a block are joined where they are made; the block itself stays for `super()`
+            context.blocks[name].insert(0, gather)
+        for block in without:
+            context.blocks[block] = [_nothing]
+        return "".join(self._compiled.root_render_func(context))
+
+    def _failure(self, error: Exception) -> Problem:
+        """The problem of an expression that broke on this document, at its template line."""
+        place = _place(error.__traceback__)
+        if place is None:
+            raise error
+        name, line = place
+        source = self._language.sources.get(name)
+        assert source is not None, "what runs was read"
+        if isinstance(error, AttributeError) and error.obj is None:
+            span = source.span(line, f".{error.name}")
+            message = f"what stands before `.{error.name}` is empty"
+            return Problem(code="T004", message=message, span=span, help="write it only `{% if … %}` it is there")
+        return Problem(code="T004", message=_sentence(error), span=source.span(line))
+
+
+def load(
+    name_or_path: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    lookups: Mapping[str, Mapping[str, str]] | None = None,
+    site: Path | None = None,
+    where: Where | None = None,
+) -> Template:
+    """Load a template by its name (`pohoda/order`) or the path of its file, for one target.
+
+    site: the folder with the admin's own `templates/`. where: tells where `("settings", "company_id")` or
+    `("lookups", "payment", "card")` stands in the configuration. Raises ProblemsFound with every problem of the
+    template, the settings and the lookups.
+    """
+    draft = _Draft(name_or_path, site)
+    place = where or _nowhere
+    problems = draft.problems()
+    bound, wrong_settings = bind_settings(draft.declaration, settings or {}, place)
+    tables, wrong_lookups = bind_lookups(draft.declaration, lookups or {}, place)
+    problems += wrong_settings + wrong_lookups
+    if problems or bound is None:
+        raise ProblemsFound(problems)
+    encoding = str(getattr(bound, "encoding", "utf-8"))
+    language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates))
+    if faults := draft.compile(language):
+        raise ProblemsFound(faults)
+    return Template(
+        draft.name.removesuffix(SUFFIX),
+        _version(draft.sources.used(), bound, tables),
+        draft.kind,
+        encoding,
+        language,
+        bound,
+    )
+
+
+def check(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]:
+    """The problems of a template itself, whatever its settings will be; () where there are none."""
+    try:
+        draft = _Draft(name_or_path, site)
+        return tuple(draft.problems() or draft.compile())
+    except ProblemsFound as error:
+        return error.problems
+
+
+class _Draft:
+    """A template that has been read and parsed. Raises ProblemsFound where that cannot be done."""
+
+    def __init__(self, name_or_path: str, site: Path | None) -> None:
+        self.name, self.sources = locate(name_or_path, site)
+        self._site = site
+        self._language = TemplateLanguage(self.sources, Desk(Charset("utf-8"), {}, None))
+        self._parts: dict[str, Part] = {}
+        self._faults: list[Problem] = []
+        self._read(self.name, None)
+        if self._faults:
+            raise ProblemsFound(self._faults)
+        self.chain = self._inheritance()
+        folders = list(dict.fromkeys(self.sources.folder_of(part.source.name) for part in self.chain))
+        self.kind = self._kind()
+        self.declaration: Declaration = declared(self.sources, folders)
+        self.vat_rates = self._vat_rates(folders)
+
+    def problems(self) -> list[Problem]:
+        """What the check of the syntax tree finds."""
+        document = KINDS[self.kind].document
+        tables = tuple(self.declaration.lookups)
+        return Checker(self.chain, self._parts, document, self.declaration.struct(), tables).run()
+
+    def compile(self, language: TemplateLanguage | None = None) -> list[Problem]:
+        """Compile all files, those that are included as well; what only the compiler finds."""
+        language = language or self._language
+        for part in self._parts.values():
+            self._try(part.source, partial(language.get_template, part.source.name))
+        return self._faults
+
+    def _read(self, name: str, mentioned: Span | None) -> None:
+        """Read and parse a file and all that it names."""
+        if name in self._parts:
+            return
+        source = self.sources.get(name)
+        if source is None:
+            self._faults.append(not_found(name, self._site, mentioned))
+            return
+        self._try(source, partial(self._parse, source))
+
+    def _parse(self, source: Source) -> None:
+        tree = self._language.parse(source.text, source.name, source.path)
+        self._parts[source.name] = Part(source, tree)
+        for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+            named = node.template  # type: ignore[attr-defined]  # all four have it
+            if isinstance(named, nodes.Const) and isinstance(named.value, str):
+                self._read(named.value, source.span(node.lineno, named.value))
+
+    def _try(self, source: Source, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except jinja2.TemplateSyntaxError as error:
+            said = (error.message or "cannot be read").strip().rstrip(".")
+            message = f"this is no template: {said[:1].lower()}{said[1:]}"
+            self._faults.append(Problem(code="T001", message=message, span=source.span(error.lineno)))
+        except RecursionError:
+            message = "this is no template: it nests too deep"
+            self._faults.append(Problem(code="T001", message=message, span=Span(file=source.path)))
+
+    def _inheritance(self) -> list[Part]:
+        chain = [self._parts[self.name]]
+        while True:
+            extends = list(chain[-1].tree.find_all(nodes.Extends))
+            if not extends:
+                return chain
+            source = chain[-1].source
+            named = extends[0].template
+            parent = named.value if isinstance(named, nodes.Const) else None
+            fault = None
+            if len(extends) > 1 or extends[0] not in chain[-1].tree.body:
+                fault = "`{% extends %}` stands once, and not inside another statement"
+            elif not isinstance(parent, str):
+                fault = "a file is named by a literal text only"
+            elif any(part.source.name == parent for part in chain):
+                fault = f"`{parent}` extends itself"
+            if fault is not None or parent not in self._parts:
+                span = source.span(extends[0].lineno)
+                raise ProblemsFound([Problem(code="T003", message=fault or "nothing to extend", span=span)])
+            chain.append(self._parts[parent])
+
+    def _kind(self) -> str:
+        for part in self.chain:
+            stem = part.source.name.rpartition("/")[2].removesuffix(SUFFIX)
+            kind = stem.split("-")[0]
+            if kind in KINDS:
+                return kind
+        known = ", ".join(f"`{kind}`" for kind in KINDS)
+        problem = Problem(
+            code="T008",
+            message=f"the name `{self.name}` tells no kind of document",
+            span=Span(file=self.chain[0].source.path),
+            help=f"name the file after a kind ({known}), such as `order{SUFFIX}` or `order-retail{SUFFIX}`",
+        )
+        raise ProblemsFound([problem])
+
+    def _vat_rates(self, folders: list[str]) -> VatRates | None:
+        for folder in folders:
+            source = self.sources.get(f"{folder}/{VAT_RATES}")
+            if source is None:
+                continue
+            data = parse_yaml(source.text, source.path).data
+            try:
+                return VatRates.from_data(data)
+            except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
+                problem = Problem(
+                    code="T016",
+                    message=f"these are no VAT rates: {error}",
+                    span=Span(file=source.path),
+                    help="the form is `CZ: [{from: 2024-01-01, high: 21, low: 12}]`",
+                )
+                raise ProblemsFound([problem]) from error
+        return None
+
+
+def _version(used: list[Source], settings: msgspec.Struct, lookups: Mapping[str, Mapping[str, str]]) -> str:
+    parts = [[source.name, source.text] for source in used]
+    stated = [parts, msgspec.to_builtins(settings), lookups]
+    return sha256(json.dumps(stated, sort_keys=True, ensure_ascii=True).encode("ascii")).hexdigest()
+
+
+def _gathering(block: Callable[[Context], Iterator[str]]) -> Callable[[Context], Iterator[str]]:
+    def gather(context: Context) -> Iterator[str]:
+        return iter(("".join(block(context)),))
+
+    return gather
+
+
+def _nothing(_context: Context) -> Iterator[str]:
+    return iter(())
+
+
+def _nowhere(_location: Any) -> None:
+    return None
+
+
+def _place(trace: TracebackType | None) -> tuple[str, int] | None:
+    """The template and line where an error was raised."""
+    found = None
+    for frame, line in traceback.walk_tb(trace):
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            found = (str(template.name), int(template.get_corresponding_lineno(line)))
+    return found
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error).strip().rstrip(".").replace("'", "`")
+    return f"this line cannot be written: {said[:1].lower()}{said[1:]}"

@@ -1,0 +1,1 @@
+"""The ledger, the blobs, the spool and the lanes."""

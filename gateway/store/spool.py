@@ -1,0 +1,140 @@
+"""The spool: the folders on disk, and the lock that only one daemon holds.
+
+<route>/in        the drop folder;  <route>/in/done   what was taken from it
+<route>/failed    records and files set aside, each with a `.why.txt`, for people
+work/             inputs while they are being taken in
+blobs/            stored bytes
+ledger.db         the ledger
+lock              who holds the spool
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import GatewayError, SpoolInUse
+from gateway.store.files import write_durably
+
+_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"})
+_PRIVATE = 0o700
+
+
+class Spool:
+    """The folders of one site below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.work = root / "work"
+        self.blobs = root / "blobs"
+        self.ledger = root / "ledger.db"
+
+    def prepare(self) -> None:
+        """Create what is missing. Raises GatewayError where the disk is none that a ledger may lie on."""
+        try:
+            for folder in (self.root, self.work, self.blobs):
+                folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise GatewayError(f"the spool {self.root} cannot be created: {error.strerror}") from error
+        kind = file_system_of(self.root)
+        if kind in _NETWORK_FILE_SYSTEMS:
+            raise GatewayError(
+                f"the spool {self.root} lies on a network share ({kind}), where a ledger can be damaged; "
+                "set `spool:` in config.yaml to a folder on a local disk"
+            )
+
+    def drop_folder(self, route: str) -> Path:
+        """Where people and programs drop files for a route."""
+        return self._made(self.root / route / "in")
+
+    def failed_folder(self, route: str) -> Path:
+        """Where set-aside records and files lie for people."""
+        return self._made(self.root / route / "failed")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the spool alone. Raises SpoolInUse, naming who holds it, where somebody else does.
+
+        The operating system gives the lock back when the process ends, however it ends.
+        """
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not _try_lock(descriptor):
+                raise SpoolInUse(
+                    f"the spool {self.root} is in use by {self._holder()}; "
+                    "stop that gateway first, or give this one a `spool:` of its own"
+                )
+            write_durably(self.root / "lock.holder", [json.dumps(_myself()).encode()])
+            try:
+                yield
+            finally:
+                (self.root / "lock.holder").unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+    def is_locked(self) -> bool:
+        """Whether a daemon holds the spool at this moment."""
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            holder = json.loads((self.root / "lock.holder").read_text(encoding="utf-8"))
+            return f"process {holder['pid']} on {holder['host']}"
+        return "another process"
+
+    def _made(self, folder: Path) -> Path:
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        return folder
+
+
+def file_system_of(path: Path) -> str | None:
+    """The type of the file system that a path lies on, where the system tells it (Linux)."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    resolved, best, kind = str(path.resolve()), "", None
+    for line in mounts:
+        parts = line.split()
+        if len(parts) > 2:
+            point = parts[1].encode("latin-1", "replace").decode("unicode_escape")
+            inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= len(best):
+                best, kind = point, parts[2]
+    return kind
+
+
+def _myself() -> dict[str, Any]:
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

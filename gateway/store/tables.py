@@ -1,0 +1,267 @@
+"""The ledger's tables.
+
+Times are text in UTC (`clock.to_text`), amounts never stand here but inside stored documents. A row that a
+block of records wrote counts only once its exchange has `planned_at`: that is the one switch which turns
+drafts into plans, in one transaction of constant size.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("segment", Text, nullable=False, index=True),
+    Column("start", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+exchange = Table(
+    "exchange",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("merchant", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("mode", Text, nullable=False),  # exchange | adopt
+    Column("input_name", Text, nullable=False),
+    Column("input_size", BigInteger, nullable=False),
+    Column("input_sha256", Text, nullable=False),
+    Column("input_modified", Text),
+    Column("configuration", Text, nullable=False),
+    Column("received_at", Text, nullable=False),
+    Column("last_seen", Text, nullable=False),
+    Column("planned_at", Text),
+    Column("failed_at", Text),
+    Column("held", Text),  # why all of it waits: max_new | rehearsal
+    Column("duplicate_of", Text),
+    Column("problems", Text),
+    Column("records", Integer, nullable=False, server_default="0"),
+    Column("new", Integer, nullable=False, server_default="0"),
+    Column("changed", Integer, nullable=False, server_default="0"),
+    Column("same", Integer, nullable=False, server_default="0"),
+    Column("set_aside", Integer, nullable=False, server_default="0"),
+    Column("left_out", Integer, nullable=False, server_default="0"),
+    Index("ix_exchange_same_bytes", "origin", "input_sha256"),
+    Index("ix_exchange_route", "route", "received_at"),
+    Index(
+        "ix_exchange_open",
+        "received_at",
+        sqlite_where=text("planned_at IS NULL AND failed_at IS NULL"),
+        postgresql_where=text("planned_at IS NULL AND failed_at IS NULL"),
+    ),
+)
+
+ack = Table(
+    "ack",
+    metadata,
+    Column("exchange_id", Text, ForeignKey("exchange.id"), primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("modified", Text),
+    Column("done_at", Text),
+    Column("error", Text),
+    Index(
+        "ix_ack_owed",
+        "route",
+        "name",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("merchant", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    UniqueConstraint("merchant", "origin", "kind", "key"),
+    Index("ix_document_key", "key"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("document_id", _Serial, ForeignKey("document.id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("source_fingerprint", Text, nullable=False),
+    Column("significant_fingerprint", Text, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Column("body", LargeBinary),
+    Column("created_at", Text, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sequence", _Serial, nullable=False, unique=True),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False, index=True),
+    Column("route", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_sha256", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column(
+        "state", Text, nullable=False
+    ),  # drafted | shipping | deferred | delivered | failed | in_doubt | dropped
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Text),
+    Column("staged_name", Text),
+    Column("problem", Text),
+    Column("created_at", Text, nullable=False),
+    Column("settled_at", Text),
+    Index(
+        "ix_delivery_due",
+        "target",
+        "sequence",
+        sqlite_where=text("state IN ('drafted', 'shipping', 'deferred')"),
+        postgresql_where=text("state IN ('drafted', 'shipping', 'deferred')"),
+    ),
+)
+
+posting = Table(
+    "posting",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document_id", _Serial, ForeignKey("document.id"), nullable=False, index=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False, index=True),
+    Column("route", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("pack_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column(
+        "state", Text, nullable=False
+    ),  # held | planned | sent | confirmed | warned | already_there | rejected | …
+    Column("reason", Text),  # why it is held: changed | cancelled | problem
+    Column("problems", Text),
+    Column("delivery_id", Text, ForeignKey("delivery.id"), index=True),
+    Column("created_at", Text, nullable=False),
+    Column("settled_at", Text),
+    UniqueConstraint("document_id", "target", "generation", "ordinal"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("merchant", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("identity", Text, nullable=False),  # the key, or sha256:<fragment> where there is none
+    Column("route", Text, nullable=False),
+    Column("first_exchange", Text, ForeignKey("exchange.id"), nullable=False),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("fragment_sha256", Text, nullable=False),
+    Column("fragment", LargeBinary),
+    Column("problems", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_seen", Text, nullable=False),
+    Column("last_seen", Text, nullable=False),
+    Column("file", Text),
+    Column("resolved_by", Text),  # the exchange or the operator request that settled it
+    Column("resolved_at", Text),
+    UniqueConstraint("merchant", "origin", "kind", "identity"),
+    Index(
+        "ix_quarantine_open",
+        "route",
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", Text, nullable=False),
+    Column("exchange_id", Text, index=True),
+    Column("delivery_id", Text, index=True),
+    Column("event", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("ready_at", Text),
+    Column("owner", Text),
+    Column("lease_until", Text),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("done_at", Text),
+    Column("outcome", Text),
+    Index(
+        "ix_request_open",
+        "id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("scope", Text, primary_key=True),  # route:<name> | target:<name>
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("since", Text, nullable=False),
+)
+
+route_state = Table(
+    "route_state",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("scanned_at", Text),
+    Column("succeeded_at", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("problem", Text),
+)

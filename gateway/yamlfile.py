@@ -1,0 +1,231 @@
+"""YAML with positions: every scalar stays text, every node knows its place.
+
+YAML 1.1 turns `NO` into false, `012` into 10 and `12:30` into 750. Here nothing is turned into anything:
+the model that reads a value decides its type. Duplicate keys, anchors, aliases and tags are problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.diagnostics import Problem, Span
+from gateway.errors import ProblemsFound
+
+LARGEST = 1 << 20
+DEEPEST = 40
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """One file: `data` is dicts, lists, text and None; `spans` tells where each part stands.
+
+    `spans[("fields", "number")]` is the value's place and `keys[("fields", "number")]` the key's.
+    """
+
+    path: str
+    data: Any
+    spans: dict[Location, Span]
+    keys: dict[Location, Span]
+    text: str
+
+    def span(self, location: Sequence[str | int], *, key: bool = False) -> Span | None:
+        """The place of a value (or of its key); of the nearest part above where it does not exist itself."""
+        at = tuple(location)
+        table = self.keys if key else self.spans
+        if key and at not in table:
+            table = self.spans
+        while at and at not in table:
+            at = at[:-1]
+            table = self.spans
+        return table.get(at)
+
+
+def read(path: Path, *, shown_as: str | None = None) -> YamlFile:
+    """Read a file from disk. Raises ProblemsFound with every problem of its form."""
+    name = shown_as or shorten(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ProblemsFound(
+            [
+                Problem(
+                    code="Y001",
+                    message=f"cannot read `{name}`: {error.strerror or error}",
+                    span=Span(file=name),
+                    help="check the name and the rights of the file",
+                )
+            ]
+        ) from error
+    return parse(raw, name)
+
+
+def parse(raw: bytes | str, name: str) -> YamlFile:
+    """Read YAML from memory. Raises ProblemsFound with every problem of its form."""
+    text = _decode(raw, name)
+    lines = text.splitlines()
+
+    def span_of(start: Any, end: Any) -> Span:
+        line = lines[start.line] if start.line < len(lines) else ""
+        length = end.column - start.column if end.line == start.line else len(line) - start.column
+        return Span(file=name, line=start.line + 1, column=start.column + 1, length=max(1, length), text=line)
+
+    try:
+        root = _compose(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        span = span_of(mark, mark) if mark is not None else Span(file=name)
+        raise ProblemsFound([_syntax_problem(error, span)]) from error
+    except yaml.YAMLError as error:
+        raise ProblemsFound(
+            [Problem(code="Y001", message=f"this is not YAML: {error}", span=Span(file=name))]
+        ) from error
+    except RecursionError as error:
+        raise ProblemsFound([_too_deep(Span(file=name))]) from error
+    builder = _Builder(span_of)
+    data = builder.build(root, ()) if root is not None else None
+    if builder.problems:
+        raise ProblemsFound(builder.problems)
+    return YamlFile(path=name, data=data, spans=builder.spans, keys=builder.keys, text=text)
+
+
+def shorten(path: Path) -> str:
+    """A path as a person would write it: relative to the working folder where it lies below it."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _decode(raw: bytes | str, name: str) -> str:
+    if len(raw) > LARGEST:
+        raise ProblemsFound(
+            [
+                Problem(
+                    code="Y005",
+                    message=f"the file is larger than {LARGEST // 1024} KiB",
+                    span=Span(file=name),
+                    help="split it with `include:`",
+                )
+            ]
+        )
+    if isinstance(raw, str):
+        return raw
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ProblemsFound(
+            [
+                Problem(
+                    code="Y006",
+                    message="the file is not UTF-8",
+                    span=Span(file=name, line=line),
+                    help="save it as UTF-8 in the editor",
+                )
+            ]
+        ) from error
+
+
+def _compose(text: str) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.AliasEvent):
+                raise _Refused("Y003", "aliases are not allowed", event.start_mark)
+            if depth > DEEPEST:
+                raise _Refused("Y005", f"the file nests deeper than {DEEPEST} levels", event.start_mark)
+            anchor = getattr(event, "anchor", None)
+            if anchor is not None:
+                raise _Refused("Y003", "anchors are not allowed", event.start_mark)
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise _Refused("Y004", f"the tag `{tag}` is not allowed", event.start_mark)
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+class _Refused(yaml.MarkedYAMLError):
+    def __init__(self, code: str, message: str, mark: Any) -> None:
+        super().__init__(problem=message, problem_mark=mark)
+        self.code = code
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, span: Span) -> Problem:
+    helps = {
+        "Y003": "write the part out where it is needed",
+        "Y004": "write the plain value; the field's type reads it",
+    }
+    if isinstance(error, _Refused):
+        return Problem(code=error.code, message=str(error.problem), span=span, help=helps.get(error.code))
+    said = error.problem or error.context or "cannot be read"
+    if "\\t" in said or "tab" in said.lower():
+        return Problem(
+            code="Y001", message="a tab stands where YAML wants spaces", span=span, help="indent with spaces"
+        )
+    return Problem(
+        code="Y001",
+        message=f"this is not YAML: {said}",
+        span=span,
+        help="values with `: `, `#`, `{` or `[` in them must stand in quotes",
+    )
+
+
+def _too_deep(span: Span) -> Problem:
+    return Problem(code="Y005", message=f"the file nests deeper than {DEEPEST} levels", span=span)
+
+
+class _Builder:
+    """Turns nodes into plain data and notes where each part stands."""
+
+    def __init__(self, span_of: Any) -> None:
+        self._span_of = span_of
+        self.spans: dict[Location, Span] = {}
+        self.keys: dict[Location, Span] = {}
+        self.problems: list[Problem] = []
+
+    def build(self, node: yaml.Node, location: Location) -> Any:
+        self.spans[location] = self._span_of(node.start_mark, node.end_mark)
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._members(node, location))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(child, (*location, i)) for i, child in enumerate(node.value)]
+        value = str(node.value)
+        if node.style is None and value in ("", "~", "null"):  # type: ignore[attr-defined]  # scalar nodes have it
+            return None
+        return value
+
+    def _members(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
+        first: dict[str, Span] = {}
+        for key_node, value_node in node.value:
+            span = self._span_of(key_node.start_mark, key_node.end_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(code="Y001", message="a key must be plain text", span=span))
+                continue
+            key = str(key_node.value)
+            if key in first:
+                self.problems.append(
+                    Problem(
+                        code="Y002",
+                        message=f"the key `{key}` stands twice",
+                        span=span,
+                        label=f"first on line {first[key].line}",
+                        help="remove one of the two; the last one does not win here",
+                    )
+                )
+                continue
+            first[key] = span
+            self.keys[(*location, key)] = span
+            yield key, self.build(value_node, (*location, key))

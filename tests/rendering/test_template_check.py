@@ -1,0 +1,185 @@
+"""The check at load: what a template may not name, call or include, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.diagnostics import render, render_all
+from gateway.errors import ProblemsFound
+from gateway.rendering import check, load
+
+Lay = Callable[..., Path]
+
+
+def problems_of(site: Path, name: str = "mine/order") -> list[str]:
+    with pytest.raises(ProblemsFound) as caught:
+        load(name, site=site)
+    return [f"{p.code} {p.message}" for p in caught.value.problems]
+
+
+def test_an_unknown_field_is_shown_with_the_nearest_name(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = lay("<a>{{ document.nmber }}</a>")
+    monkeypatch.chdir(site)
+    assert render_all(check("mine/order", site=site)) == (
+        "error[T002]: `document.nmber` is not a field of Order\n"
+        " --> templates/mine/order.xml.j2:3:7\n"
+        "  |\n"
+        "3 | <a>{{ document.nmber }}</a>\n"
+        "  |       ^^^^^^^^^^^^^^\n"
+        "  |\n"
+        "  = help: there is a field with a similar name: `number`"
+    )
+
+
+def test_all_problems_are_told_in_one_run(lay: Lay) -> None:
+    site = lay(
+        "{{ document.nmber }}\n{% for line in document.lines %}{{ line.prise }}{% endfor %}\n"
+        "{{ document.billing.town }}\n{{ settings.centre }}"
+    )
+    assert problems_of(site) == [
+        "T002 `document.nmber` is not a field of Order",
+        "T002 `line.prise` is not a field of OrderLine",
+        "T002 `document.billing.town` is not a field of Party",
+        "T009 `centre` is not a setting of this template",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        # the ways out of a template that are known
+        ("{{ document.__class__ }}", "T003 `__class__` begins with an underscore"),
+        ("{{ ''.__class__.__mro__ }}", "T003 `__class__` begins with an underscore"),
+        ("{{ cycler.__init__.__globals__ }}", "T002 there is no `cycler`"),
+        ("{{ self.__init__ }}", "T002 there is no `self`"),
+        ("{{ document['__class__'] }}", "T003 `[…]` takes a literal number, on a list"),
+        ("{{ document[document.number] }}", "T003 `[…]` takes a literal number, on a list"),
+        ("{{ document | attr('number') }}", "T003 `attr` is not a filter"),
+        ("{{ document.lines | map(attribute='sku') }}", "T003 `map` is not a filter"),
+        ("{{ '%s' | format(document) }}", "T003 `format` is not a filter"),
+        ("{{ document.number.format(document) }}", "T003 `document.number.format` cannot be called"),
+        ("{{ range(1000000000) }}", "T003 `range` cannot be called"),
+        ("{{ 'a' * 10000000000 }}", "T003 a template does no arithmetic"),
+        ("{{ '%1000000000d' % 1 }}", "T003 a template does no arithmetic"),
+        ("{{ document.total.gross + 1 }}", "T003 a template does no arithmetic"),
+        ("{{ namespace(a=1) }}", "T003 `namespace` cannot be called"),
+        ("{{ lipsum() }}", "T003 `lipsum` cannot be called"),
+        ("{{ document.number() }}", "T003 `document.number` cannot be called"),
+        ("{{ (1).real }}", "T002 `real`: a number has no fields"),
+        ("{{ document.number | safe }}", "T003 `safe` is not a filter"),
+        ("{{ document.number | safe | text }}", "T003 `safe` is not a filter"),
+        ("{% autoescape false %}{{ document.number }}{% endautoescape %}", "T003 `{% autoescape %}` is not allowed"),
+        ("{% filter upper %}a{% endfilter %}", "T003 `{% filter %}` is not allowed"),
+        ("{% include document.number %}", "T003 a file is named by a literal text only"),
+        ("{% include ['a', 'b'] %}", "T003 a file is named by a literal text only"),
+        ("{% import document.number as x %}", "T003 a file is named by a literal text only"),
+        ("{% include '../../config.yaml' %}", "T008 there is no template `../../config.yaml`"),
+        ("{% include '/etc/passwd' %}", "T008 there is no template `/etc/passwd`"),
+        ("{% set document = 1 %}", "T003 `document` cannot be set"),
+        ("{% set a, b = 1, 2 %}", "T003 only a plain name can be set"),
+        ("{% set document.number = 1 %}", "T003 only a plain name can be set"),
+        ("{% for a in document.lines recursive %}{% endfor %}", "T003 a recursive loop is not allowed"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}", "T003 the macro `m` calls itself"),
+        ("{% macro m(a) %}{{ a }}{% endmacro %}{% call m(1) %}x{% endcall %}", "T003 `{% call %}` is not allowed"),
+        ("{{ {'a': 1} }}", "T003 `Dict` is not allowed in a template"),
+        ("{{ document.number[1:2] }}", "T003 `[…]` takes a literal number"),
+        ("{{ document.number is sameas(1) }}", "T003 `sameas` is not a test"),
+        # mistakes
+        ("{{ order.number }}", "T002 there is no `order`: a template sees `document`, `settings` and `identity`"),
+        ("{{ document.number | txt(3) }}", "T003 `txt` is not a filter"),
+        ("{{ document.number | text(1, 2) }}", "T003 the filter `text` takes (longest)"),
+        ("{{ document.number | amount }}", "T003 the filter `amount` works on a number, and `document.number` is a"),
+        ("{{ document.ordered_at }}", "T003 `document.ordered_at` is a moment and has no one text form"),
+        ("{{ document.billing }}", "T003 `document.billing` is a Party and has no one text form"),
+        ("{{ document.lines }}", "T003 `document.lines` is a list and has no one text form"),
+        ("{{ document.cancelled }}", "T003 `document.cancelled` is a flag and has no one text form"),
+        ("{{ none }}", "T003 `None` has no text form"),
+        ("{{ document.number.upper }}", "T002 `document.number.upper`: a text has no fields"),
+        ("{% for x in document.number %}{% endfor %}", "T003 `document.number` is a text, not a list"),
+        ("{% if document.payment.method == 'kard' %}{% endif %}", "T002 `kard` is not a PaymentMethod"),
+        ("{% for l in document.lines if l.kind in ['produkt'] %}{% endfor %}", "T002 `produkt` is not a LineKind"),
+        ("{{ document.payment.method | lookup('payment') }}", "T009 `payment` is not a lookup of this template"),
+        ("{% from 'mine/_m.xml.j2' import nothing %}", "T008 there is no template `mine/_m.xml.j2`"),
+        ("{{ document.number ", "T001 this is no template: "),
+        ("{% if %}", "T001 this is no template: expected an expression"),
+        ("{% endfor %}", "T001 this is no template: encountered unknown tag `endfor`"),
+    ],
+)
+def test_what_a_template_must_not_do_is_refused_at_load(lay: Lay, body: str, problem: str) -> None:
+    found = problems_of(lay(body))
+    assert any(one.replace("'", "`").startswith(problem) for one in found), found
+
+
+def test_a_macro_is_checked_with_what_it_is_called_with(lay: Lay) -> None:
+    site = lay(
+        '{% from "mine/_m.xml.j2" import one %}\n{{ one(document.billing) }}{{ one(document.payment) }}',
+        _m="{% macro one(thing) %}{{ thing.city }}{% endmacro %}",
+    )
+    assert problems_of(site) == ["T002 `thing.city` is not a field of Payment"]
+
+
+def test_an_included_file_is_checked_with_what_stands_around_it(lay: Lay) -> None:
+    site = lay(
+        "{% for line in document.lines %}{% include 'mine/_line.xml.j2' %}{% endfor %}",
+        _line="{{ line.name }}{{ line.nme }}",
+    )
+    assert problems_of(site) == ["T002 `line.nme` is not a field of OrderLine"]
+
+
+def test_a_file_that_includes_itself_is_refused(lay: Lay) -> None:
+    site = lay("{% include 'mine/_a.xml.j2' %}", _a="{% include 'mine/_a.xml.j2' %}")
+    assert problems_of(site) == ["T003 `mine/_a.xml.j2` includes itself"]
+
+
+def test_a_template_that_extends_itself_is_refused(site: Path) -> None:
+    (site / "templates" / "mine" / "order.xml.j2").write_text('{% extends "mine/order.xml.j2" %}')
+    assert problems_of(site) == ["T003 `mine/order.xml.j2` extends itself"]
+
+
+def test_an_envelope_has_three_blocks_and_nothing_else(site: Path) -> None:
+    (site / "templates" / "mine" / "order.xml.j2").write_text("<a>{{ document.number }}</a>\n")
+    assert problems_of(site) == [
+        "T003 an envelope has the blocks `head`, `record` and `tail`, in this order",
+        "T003 an envelope has no text outside its blocks",
+    ]
+
+
+def test_the_envelope_does_not_know_a_single_document(site: Path) -> None:
+    (site / "templates" / "mine" / "order.xml.j2").write_text(
+        "{% block head %}{{ document.number }}{{ identity.item }}{% endblock %}"
+        "{% block record %}{% endblock %}{% block tail %}{% endblock %}"
+    )
+    assert problems_of(site) == [
+        "T003 `document` is not there in `head` and `tail`: a pack may hold several",
+        "T003 `identity.item` is not there in `head` and `tail`",
+    ]
+
+
+def test_a_syntax_error_is_shown_at_its_line(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = lay("<a>\n{% if document.number %}\n</a>")
+    monkeypatch.chdir(site)
+    with pytest.raises(ProblemsFound) as caught:
+        load("mine/order", site=site)
+    problem = caught.value.problems[0]
+    assert problem.code == "T001"
+    assert str(problem.span) == "templates/mine/order.xml.j2:6"
+
+
+def test_a_template_that_is_not_there_is_told_with_the_nearest_name() -> None:
+    with pytest.raises(ProblemsFound) as caught:
+        load("pohoda/ordr")
+    problem = caught.value.problems[0]
+    assert render(problem).startswith("error[T008]: there is no template `pohoda/ordr`\n")
+    assert problem.help == "there is a template with a similar name: `pohoda/order`"
+
+
+def test_a_name_that_tells_no_kind_is_refused(site: Path) -> None:
+    (site / "templates" / "mine" / "thing.xml.j2").write_text('{% extends "mine/_envelope.xml.j2" %}')
+    assert problems_of(site, "mine/thing") == ["T008 the name `mine/thing.xml.j2` tells no kind of document"]
+
+
+def test_the_shipped_template_has_no_problems() -> None:
+    assert check("pohoda/order") == ()
