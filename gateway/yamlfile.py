@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gateway import library
 from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
 
@@ -96,11 +97,13 @@ def parse(raw: bytes | str, name: str) -> YamlFile:
 
 
 def shorten(path: Path) -> str:
-    """A path as a person would write it: relative to the working folder where it lies below it."""
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        return str(path)
+    """A path as a person would write it: relative to the working folder, or to the folders that ship."""
+    for base in (Path.cwd(), library.shipped()):
+        try:
+            return path.resolve().relative_to(base).as_posix()
+        except (ValueError, OSError):
+            continue
+    return str(path)
 
 
 def _decode(raw: bytes | str, name: str) -> str:

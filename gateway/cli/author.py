@@ -165,12 +165,11 @@ def _check_mapping(path: Path) -> tuple[str, tuple[Problem, ...]]:
 
 
 def _check_template(path: Path) -> tuple[str, tuple[Problem, ...]]:
-    from gateway.rendering import load
+    from gateway.rendering import check as check_template
 
     if path.name.startswith("_"):
         return "part of other templates", ()
-    template = load(str(path))
-    return f"{template.kind}, {template.encoding}", ()
+    return "fields, filters and includes are known", check_template(str(path))
 
 
 def _check_schema(path: Path) -> tuple[str, tuple[Problem, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.documents.completion import Finding, OnTotals, complete_order
-from gateway.documents.order import Order
+from gateway.documents.order import Order, Price
 
 Document = Order
 """Every canonical record; a union once there are more kinds."""
@@ -74,10 +73,19 @@ def differences(kind: str, old: Document, new: Document) -> list[tuple[str, str,
     """The significant fields that differ: (path, old value, new value), in the document's order."""
     found: list[tuple[str, str, str]] = []
     for field in KINDS[kind].significant:
-        before = msgspec.to_builtins(_normal(getattr(old, field)), builtin_types=(Decimal, datetime))
-        after = msgspec.to_builtins(_normal(getattr(new, field)), builtin_types=(Decimal, datetime))
+        before = _as_shown(getattr(old, field))
+        after = _as_shown(getattr(new, field))
         _compare(field, before, after, found)
     return found
+
+
+def _as_shown(value: Any) -> Any:
+    """Plain data with the amounts as the shop wrote them; of a price only the side that the shop gave."""
+    if isinstance(value, Price):
+        return {value.basis.value: value.given}
+    if isinstance(value, msgspec.Struct):
+        return {name: _as_shown(getattr(value, name)) for name in value.__struct_fields__}
+    return [_as_shown(member) for member in value] if isinstance(value, tuple) else value
 
 
 def _normal(value: Any) -> Any:
@@ -95,7 +103,7 @@ def _compare(path: str, old: Any, new: Any, found: list[tuple[str, str, str]]) -
     if isinstance(old, dict) and isinstance(new, dict):
         for name in dict.fromkeys([*old, *new]):
             _compare(f"{path}.{name}", old.get(name, _MISSING), new.get(name, _MISSING), found)
-    elif isinstance(old, list) and isinstance(new, list):
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple):
         for index in range(max(len(old), len(new))):
             before = old[index] if index < len(old) else _MISSING
             after = new[index] if index < len(new) else _MISSING

@@ -38,6 +38,7 @@ class Counts:
     left_out: int = 0
     set_aside: int = 0
     targets: set[str] = field(default_factory=set)
+    problems: tuple[Problem, ...] = ()
 
     def add(self, plan: Plan) -> None:
         """Count a block's plan."""
@@ -65,8 +66,10 @@ def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease
         with site.blobs.as_file(row.input_sha256) as path:
             counts = _draft_all(site, route, row, path, lease)
     except ProblemsFound as error:
-        _fail(site, row, error.problems, lease)
-        return
+        if not _is_only_empty(error.problems):
+            _fail(site, row, error.problems, lease)
+            return
+        counts = Counts(problems=error.problems)
     except BlobMissing as error:
         _fail(site, row, [Problem(code="G007", message=str(error), help="drop the file again")], lease)
         return
@@ -93,6 +96,11 @@ def _draft_all(
     return counts
 
 
+def _is_only_empty(problems: tuple[Problem, ...]) -> bool:
+    """A whole export without a record is what a shop without new orders gives: told, but no failure."""
+    return all(problem.code == "S007" for problem in problems)
+
+
 def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record]:
     """The input's records; a bad one, and one that a target may refuse, keeps its fragment."""
     for reading in route.mapping.read(path, shown_as=shown_as):
@@ -111,7 +119,7 @@ def _plan(
 ) -> None:
     """The one switch: everything that was drafted counts from now on."""
     spec, now = route.spec, site.ledger.now()
-    held, problems = None, None
+    held, problems = None, failed.problems_as_json(counts.problems) if counts.problems else None
     if row.mode != "adopt":
         if spec.max_new is not None and counts.new > spec.max_new:
             held, problems = "max_new", failed.problems_as_json([_too_many(route, counts.new, spec.max_new)])

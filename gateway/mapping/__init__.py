@@ -13,21 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gateway.mapping.ending import Wholeness, wholeness
     from gateway.mapping.language import schema
     from gateway.mapping.loading import Overrides, load
     from gateway.mapping.reader import Mapping, Reading
     from gateway.mapping.selftest import TestOutcome
-    from gateway.mapping.wholeness import Wholeness, wholeness
 
 _HOMES = {
     "Mapping": "reader",
     "Overrides": "loading",
     "Reading": "reader",
     "TestOutcome": "selftest",
-    "Wholeness": "wholeness",
+    "Wholeness": "ending",
     "load": "loading",
     "schema": "language",
-    "wholeness": "wholeness",
+    "wholeness": "ending",
 }
 
 __all__ = ["Mapping", "Overrides", "Reading", "TestOutcome", "Wholeness", "load", "schema", "wholeness"]

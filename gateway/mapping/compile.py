@@ -17,7 +17,7 @@ from gateway.mapping.layers import Layers
 from gateway.mapping.levels import Block, FieldReader, LevelReader, Read, Test, Values, Warn
 from gateway.mapping.lookups import Lookup, lookup_key, split_else
 from gateway.mapping.numbers import read_number
-from gateway.mapping.paths import BadPath
+from gateway.mapping.paths import BadPath, text_of
 from gateway.mapping.plan import Plan, Slots
 from gateway.mapping.times import time_reader
 from gateway.mapping.unreadable import Unreadable
@@ -124,7 +124,10 @@ class Compiler:
         else:
             convert = _through(lookup, convert) if lookup is not None else convert
             empty = frozenset(lookup_key(each) for each in model.empty or ())
-            read = _pipeline(_getter(plan, slots, model, empty), fold, empty, test, convert)
+            if model.path is not None and plan.is_plain(slots[0]) and not empty and test is None:
+                read = _direct(slots[0], fold, convert, takes_warn=field.type == "time")
+            else:
+                read = _pipeline(_getter(plan, slots, model, empty), fold, empty, test, _warned(field, convert))
         return FieldReader(
             field=field,
             group=group or None,
@@ -134,6 +137,8 @@ class Compiler:
             default=default,
             required=model.required,
             pending=group in optional,
+            conditional=test is not None,
+            warns=field.type == "time",
             span=self._layers.span(at, key=True),
         )
 
@@ -219,10 +224,10 @@ class Compiler:
             )
             return None
 
-    def _converter(self, model: FieldModel, field: Field, at: Location) -> Callable[[str, Warn], Any] | None:
+    def _converter(self, model: FieldModel, field: Field, at: Location) -> Callable[..., Any] | None:
+        """The reader of the field's type: (text), or (text, warn) for times."""
         if field.type != "time":
-            read = reader_of(field)
-            return lambda text, _: read(text)
+            return reader_of(field)
         for index, pattern in enumerate(model.format or ()):
             try:
                 datetime.strptime(_SAMPLE.strftime(pattern), pattern)  # noqa: DTZ007 - only tries the pattern
@@ -359,10 +364,39 @@ def _pipeline(
     return read_checked if empty or test is not None else read
 
 
-def _through(lookup: Lookup, convert: Callable[[str, Warn], Any]) -> Callable[[str, Warn], Any]:
-    def find(text: str, warn: Warn) -> Any:
+def _direct(number: int, fold: Callable[[str], str], convert: Callable[..., Any], *, takes_warn: bool) -> Read:
+    """The most common field, with as few calls as can be: one plain path, nothing but its type."""
+
+    def read(slots: Slots, values: Values, warn: Warn) -> Any:
+        hit = slots[number]
+        if hit is None:
+            return None
+        raw = text_of(hit) if len(hit) else hit.text
+        if raw is None:
+            return None
+        text = " ".join(raw.split())
+        return convert(text) if text else None
+
+    def read_folded(slots: Slots, values: Values, warn: Warn) -> Any:
+        hit = slots[number]
+        text = fold(text_of(hit)) if hit is not None else ""
+        if not text:
+            return None
+        return convert(text, warn) if takes_warn else convert(text)
+
+    return read if fold is folded and not takes_warn else read_folded
+
+
+def _warned(field: Field, convert: Callable[..., Any]) -> Callable[[str, Warn], Any]:
+    if field.type == "time":
+        return convert
+    return lambda text, warn: convert(text)
+
+
+def _through(lookup: Lookup, convert: Callable[..., Any]) -> Callable[..., Any]:
+    def find(text: str, *warn: Warn) -> Any:
         value = lookup.find(text)
-        return convert(value, warn) if value is text else value
+        return convert(value, *warn) if value is text else value
 
     return find
 

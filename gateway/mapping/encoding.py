@@ -57,6 +57,8 @@ def read_prolog(head: bytes) -> Prolog:
     codec = wide or mark
     if codec is None:
         codec = _codec(declared) if declared else "utf-8"
+        if codec is not None and codec.startswith("utf-16"):
+            codec = "utf-8"  # a lie: the bytes are one to a character
     text = head.decode(codec or "latin-1", "replace").lstrip("\ufeff")
     skipped = _SKIPPED.match(text)
     at = skipped.end() if skipped else 0

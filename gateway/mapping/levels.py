@@ -34,6 +34,8 @@ class FieldReader:
     default: Any
     required: bool
     pending: bool
+    conditional: bool
+    warns: bool
     span: Span | None
 
 
@@ -126,11 +128,8 @@ class LevelReader:
         pending: list[FieldReader] = []
         for reader in self.fields:
             try:
-                value = reader.read(
-                    slots,
-                    values,
-                    _ignore if reader.field.type != "time" else self._warner(trace, slots, reader, prefix),
-                )
+                warn = self._warner(trace, slots, reader, prefix) if reader.warns else _ignore
+                value = reader.read(slots, values, warn)
             except Unreadable as unreadable:
                 trace.troubles.append(
                     Trouble(unreadable, self, slots, reader, prefix + reader.field.name, reader.span)
@@ -160,7 +159,9 @@ class LevelReader:
         paths = " or ".join(f"`{self.plan.path(slot)}`" for slot in reader.slots)
         missing = Unreadable(
             "D001",
-            f"`{prefix}{reader.field.name}` is missing" + (f": there is nothing in {paths}" if paths else ""),
+            f"`{prefix}{reader.field.name}` is missing"
+            + (f": there is nothing in {paths}" if paths else "")
+            + (", or its `when` does not hold" if reader.conditional else ""),
             hint="fill it in in the shop, or take `required` off the field in the mapping",
         )
         trace.troubles.append(Trouble(missing, self, slots, reader, prefix + reader.field.name, reader.span))

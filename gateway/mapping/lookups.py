@@ -50,7 +50,7 @@ class Lookup:
         value = self._known.get(text, _ABSENT)
         if value is _ABSENT:
             value = self._search(text)
-            if len(self._known) < _REMEMBERED:
+            if value is not text and len(self._known) < _REMEMBERED:
                 self._known[text] = value
         return value
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from gateway.mapping.unreadable import Unreadable
 
@@ -22,6 +23,7 @@ _MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")
 _LONGEST = 40
 
 
+@lru_cache(maxsize=4096)
 def read_number(text: str) -> Decimal:
     """The number in a text. Raises Unreadable (D002)."""
     if _PLAIN(text):

@@ -66,6 +66,10 @@ class Plan:
             hits = slots[number] = list(path.find_all(slots[0]))
         return hits if hits is not None else _EMPTY
 
+    def is_plain(self, number: int) -> bool:
+        """Whether a path is found by the scan; then its slot holds an element or None."""
+        return self._blank[number] is not _LATER
+
     def path(self, number: int) -> str:
         """The text of a path."""
         path = self._paths[number]

@@ -29,13 +29,18 @@ Place = Callable[[Element, "str | None"], Span]
 """Finds a value of an element in the source."""
 
 
+_PRICED = ("quantity", "unit_price", "total", "vat_rate")
+"""What the price of a line is told from."""
+
+
 class Origin:
     """The source element behind a reading, until the next record is read."""
 
-    __slots__ = ("_element", "_fingerprint")
+    __slots__ = ("_element", "_encoding", "_fingerprint")
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, encoding: str) -> None:
         self._element: Element | None = element
+        self._encoding = encoding
         self._fingerprint: str | None = None
 
     def expire(self) -> None:
@@ -53,6 +58,10 @@ class Origin:
         if self._fingerprint is None:
             self._fingerprint = sha256(_canonical(self.element())).hexdigest()
         return self._fingerprint
+
+    def fragment(self) -> bytes:
+        """See Reading.fragment."""
+        return _alone(self.element(), self._encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +87,12 @@ class Reading:
         return self._origin.fingerprint()
 
     def fragment(self) -> bytes:
-        """A well-formed input in UTF-8 with this record alone, for a person to mend and to drop back."""
-        return _alone(self._origin.element())
+        """A well-formed input with this record alone, for a person to mend and to drop back.
+
+        The ancestors of the record are kept with their attributes and namespaces, what stands beside it is not.
+        It is UTF-8, or the encoding that the mapping names, because with that one it will be read again.
+        """
+        return self._origin.fragment()
 
 
 class Mapping:
@@ -117,12 +130,13 @@ class Mapping:
         """
         shown = shown_as if shown_as is not None else yamlfile.shorten(path)
         stream = RecordStream(path, self._source, shown)
-        origin: Origin | None = None
+        place = partial(_place, stream.lines, shown)
         for position, element in enumerate(stream, start=1):
-            if origin is not None:
+            origin = Origin(element, self._source.encoding or "UTF-8")
+            try:
+                yield self._reading(position, element, origin, place)
+            finally:
                 origin.expire()
-            origin = Origin(element)
-            yield self._reading(position, element, origin, partial(_place, stream.lines, shown))
 
     def run_tests(self, *, root: Path | None) -> list[TestOutcome]:
         """Run the tests of the file; samples are looked up below `root`, then among the shipped ones."""
@@ -144,6 +158,7 @@ class Mapping:
         found += [problems.of_finding(each) for each in findings if not _follows(each, unreadable)]
         if has_errors(found):
             document = None
+        line = place(element, None).line or line
         return Reading(position, line, None if key is None else str(key), document, tuple(found), origin)
 
 
@@ -157,7 +172,7 @@ def _follows(finding: Finding, unreadable: list[str]) -> bool:
         if path == finding.field or path.startswith(f"{finding.field}.") or finding.field.startswith(f"{path}."):
             return True
         row, _, member = path.partition("].")
-        if member and finding.field.startswith(f"{row}]") and finding.code == "D011":
+        if member.startswith(_PRICED) and finding.field.startswith(f"{row}]") and finding.code == "D011":
             return True
         if finding.code == "D007" and path.startswith(("lines", "total")):
             return True
@@ -209,14 +224,16 @@ class _Problems:
 
 def _behind(level: LevelReader, slots: Slots, name: str) -> tuple[FieldReader | None, Element, str | None]:
     """The field that gave a value, and its element; for `unit_price` the first of its members that has one."""
-    reader = None
+    reader: FieldReader | None = None
+    nearest = slots[0]
     for each in level.fields:
         if each.field.name == name or each.field.name.startswith(f"{name}."):
             element, text = _located(level, slots, each.slots)
             if text is not None:
                 return each, element, text
-            reader = reader or each
-    return reader, slots[0], None
+            if reader is None:
+                reader, nearest = each, element
+    return reader, nearest, None
 
 
 def _located(level: LevelReader, slots: Slots, wanted: tuple[int, ...]) -> tuple[Element, str | None]:
@@ -248,7 +265,7 @@ def _canonical(element: Element) -> bytes:
     return b">".join(part.lstrip() for part in stripped.split(b">"))
 
 
-def _alone(element: Element) -> bytes:
+def _alone(element: Element, encoding: str) -> bytes:
     copy = deepcopy(element)
     copy.tail = None
     for above in element.iterancestors():
@@ -257,4 +274,5 @@ def _alone(element: Element) -> bytes:
         holder.append(copy)
         copy = holder
     etree.indent(copy)
-    return etree.tostring(copy, encoding="UTF-8", xml_declaration=True) + b"\n"
+    written: Any = etree.tostring(copy, encoding=encoding, xml_declaration=True)  # bytes, for this encoding
+    return bytes(written) + b"\n"

@@ -13,6 +13,7 @@ from lxml import etree
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
+from gateway.mapping.ending import wholeness
 from gateway.mapping.lines import SourceLines
 from gateway.mapping.paths import Element, children, local_name
 
@@ -22,7 +23,7 @@ LARGEST_RECORD = 64 << 20
 _WRONG_PLACE = "check that the route has the mapping of this platform and that the export is of orders"
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
 _CHUNK = 64 << 10
-_RESOURCE_LIMIT, _EXTRA_CONTENT, _INVALID_BYTES = 114, 5, 81  # libxml2's xmlParserErrors
+_RESOURCE_LIMIT, _INVALID_BYTES = 114, 81  # libxml2's xmlParserErrors
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class RecordStream:
         self._spec = spec
         self._shown_as = shown_as
         prolog = examine(path, spec, shown_as)
+        self._root = prolog.root or spec.records[0][0]
         self.lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
         self._chosen: int | None = None
         self._parent: Element | None = None
@@ -199,12 +201,14 @@ class RecordStream:
         span = Span(
             file=self._shown_as, line=line, column=min(column, len(text)) if text else 0, length=1, text=text
         )
-        code, message, hint = _classified(int(getattr(error, "code", 0) or 0), said, at_end=at_end)
+        # A small input is parsed only when it is closed, so its end must be looked at to tell cut from faulty.
+        cut = at_end and wholeness(self._path) == "unfinished"
+        code, message, hint = _classified(int(getattr(error, "code", 0) or 0), said, self._root if cut else None)
         return Problem(code=code, message=message, span=span, help=hint)
 
 
-def _classified(number: int, said: str, *, at_end: bool) -> tuple[str, str, str]:
-    """Code, message and help for an error of the parser."""
+def _classified(number: int, said: str, cut: str | None) -> tuple[str, str, str]:
+    """Code, message and help for an error of the parser; `cut` names the root whose end tag is missing."""
     if "entity" in said and "defined" in said:
         return (
             "S004",
@@ -223,10 +227,10 @@ def _classified(number: int, said: str, *, at_end: bool) -> tuple[str, str, str]
             f"the input is too large or too deep: {said}",
             "at most 256 levels and 10 MB of text in one element are taken",
         )
-    if at_end and number != _EXTRA_CONTENT:
+    if cut is not None:
         return (
             "S002",
-            f"the input is cut: {said}",
+            f"the input is cut: its end `</{cut}>` is missing",
             "export or upload it again; nothing of a cut input is used",
         )
     return (

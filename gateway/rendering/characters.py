@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 
 import msgspec
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 SPECIAL = re.compile("[&<>\"'\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 """What cannot stand in XML as it is."""
 
@@ -70,26 +72,29 @@ class Charset:
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
-        self._fits_already = re.compile(_clean_line(encoding)).fullmatch
+        row = _clean_line(encoding)
+        self.fits_line: Callable[[str], object] = re.compile(row).fullmatch
+        """Whether `line` would change nothing: the quick answer, None where it is not sure."""
+        self._fits_lines = re.compile(f"{row}(?:\n{row})*").fullmatch
 
     def line(self, text: str) -> Fitted:
         """The text on one line: white space collapsed, foreign characters replaced."""
-        if self._fits_already(text):
+        if self.fits_line(text):
             return Fitted(text)
         fitted = self._replace(text)
         return Fitted(" ".join(fitted.text.split()), fitted.replaced)
 
     def lines(self, text: str) -> Fitted:
         """The text with its line breaks; white space within a line collapsed, foreign characters replaced."""
-        if self._fits_already(text):
+        if self._fits_lines(text):
             return Fitted(text)
         fitted = self._replace(text)
         rows = (" ".join(row.split()) for row in fitted.text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
         return Fitted("\n".join(rows).strip("\n"), fitted.replaced)
 
-    def fits_line(self, text: str) -> bool:
-        """Whether `line` would change nothing (the quick answer; False where it is not sure)."""
-        return self._fits_already(text) is not None
+    def holds(self, text: str) -> bool:
+        """Whether the text can be kept as it is: on one line, without foreign characters."""
+        return _encodable(text, self.encoding) and not _BREAKS.search(text)
 
     def _replace(self, text: str) -> Fitted:
         text = unicodedata.normalize("NFC", text)

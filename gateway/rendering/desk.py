@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -21,6 +22,8 @@ from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
 from gateway.rendering.characters import SPECIAL, Charset, escape, legal
 from gateway.rendering.vat import VatRates
+
+_REMEMBERED = 4096
 
 
 class RecordProblems(ProblemsFound):
@@ -58,6 +61,7 @@ class Desk:
         self.lookups = lookups
         self.vat_rates = vat_rates
         self.sites: list[Site] = []
+        self._slots: dict[tuple[Decimal, date, str], str | None] = {}
         self._now = threading.local()
 
     @contextmanager
@@ -94,6 +98,17 @@ class Desk:
         if problem not in recorder.notes:
             recorder.notes.append(problem)
 
+    def slot(self, rate: Decimal, day: date, country: str) -> str | None:
+        """The VAT slot of a rate; the few combinations that occur are remembered."""
+        key = (rate, day, country)
+        try:
+            return self._slots[key]
+        except KeyError:
+            found = self.vat_rates.slot(rate, day, country) if self.vat_rates is not None else None
+            if len(self._slots) < _REMEMBERED:
+                self._slots[key] = found
+            return found
+
     def write(self, value: Any, site: int) -> str:
         """A value as XML text: escaped; None and what has no one text form are refused."""
         if type(value) is str:
@@ -117,17 +132,16 @@ class Desk:
             return Markup("".join(self.write(part, site) for part in parts))  # noqa: S704 - each part is escaped
         return "".join(part if type(part) is str else self._as_text(part, site) for part in parts)
 
-    def field(self, site: int) -> str:
-        """The canonical path of the value at a site, such as `lines[2].name`, as far as it can be told."""
+    def field(self, site: int) -> str | None:
+        """The canonical path of the value at a site, such as `lines[2].name`; None where it is no field."""
         where = self.sites[site]
-        recorder: Recorder | None = getattr(self._now, "recorder", None)
-        if not where.root or where.root in ("settings", "identity"):
-            return where.expression
         if where.root == "document":
             return ".".join(where.tail)
-        value = _local(where.root)
-        base = _path_to(recorder.document, value) if recorder is not None else None
-        return ".".join((base, *where.tail)) if base is not None else where.expression
+        recorder: Recorder | None = getattr(self._now, "recorder", None)
+        if recorder is None or not where.root:
+            return None
+        base = _path_to(recorder.document, _local(where.root))
+        return ".".join((base, *where.tail)) if base is not None else None
 
     def _as_text(self, value: Any, site: int) -> str:
         if isinstance(value, Enum):
@@ -167,12 +181,13 @@ class Desk:
         self, site: int, code: str, message: str, help_line: str | None, context: tuple[str, ...]
     ) -> Problem:
         field = self.field(site)
+        shown = field or self.sites[site].expression
         return Problem(
             code=code,
-            message=message.replace("{field}", f"`{field}`" if field else "this value"),
+            message=message.replace("{field}", f"`{shown}`" if shown else "this value"),
             span=self.sites[site].span,
             help=help_line,
-            field=field or None,
+            field=field,
             context=context,
         )
 

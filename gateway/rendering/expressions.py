@@ -15,7 +15,18 @@ from gateway.diagnostics import Problem
 from gateway.library import similar
 from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.identity import Identity
-from gateway.rendering.shapes import FLAG, NOTHING, TEXT, UNKNOWN, WRITTEN, Shape, either, fields_of
+from gateway.rendering.shapes import (
+    FLAG,
+    NOTHING,
+    TEXT,
+    UNKNOWN,
+    WRITTEN,
+    Loop,
+    Shape,
+    either,
+    field_names,
+    fields_of,
+)
 from gateway.rendering.sources import Source
 
 Scope = dict[str, Any]
@@ -58,6 +69,7 @@ class Expressions(ABC):
         }
         self.in_envelope = False
         self._tables = tables
+        self._fields = field_names(document) | field_names(settings) | field_names(Identity) | field_names(Loop)
 
     @abstractmethod
     def call_macro(self, node: nodes.Node, macro: Macro, given: Mapping[str, Shape]) -> None:
@@ -135,7 +147,12 @@ class Expressions(ABC):
             )
             return UNKNOWN
         value = scope[node.name]
-        return value if isinstance(value, Shape) else UNKNOWN
+        if not isinstance(value, Shape):
+            self.refuse(
+                node, f"`{node.name}` is a macro, or a file of macros, and can only be called", word=node.name
+            )
+            return UNKNOWN
+        return value
 
     def _attribute(self, node: nodes.Getattr, scope: Scope) -> Shape:
         whole = self.expression(node.node, scope)
@@ -146,8 +163,9 @@ class Expressions(ABC):
         if self.in_envelope and name in ("identity.item", "identity.origin"):
             self.refuse(node, f"`{name}` is not there in `head` and `tail`", word=name)
         if whole.base is object:
-            if isinstance(node.node, nodes.Name) and isinstance(scope.get(node.node.name), Module):
-                self.refuse(node, f"`{name}` must be called", word=name)
+            if node.attr not in self._fields:
+                message = f"`{name or node.attr}` is not a field of anything"
+                self._unknown_field(node, name, message, _near_field(node.attr, self._fields))
             return UNKNOWN
         if not whole.is_record:
             self._unknown_field(node, name, f"`{name or node.attr}`: a {whole.noun()} has no fields", None)
@@ -311,6 +329,11 @@ class Expressions(ABC):
             if isinstance(module, Module):
                 return module.members.get(node.attr)
         return None
+
+
+def _near_field(name: str, known: Iterable[str]) -> str | None:
+    near = similar(name, known)
+    return f"there is a field with a similar name: `{near}`" if near else None
 
 
 def _fits(base: Any, takes: tuple[type, ...]) -> bool:

@@ -9,9 +9,11 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from gateway.documents import Order
+from gateway.documents import Order, OrderLine, minor_unit
 from gateway.rendering.desk import Desk, tell_replaced
 from gateway.rendering.vat import rounding_rule as rule_of
+
+_QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(10))
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int
         return value
     if not isinstance(value, str):
         return _absent(desk, value, site)
-    whole = " ".join(value.split())
+    whole = value.strip()
     if longest is not None and len(whole) > longest:
         return desk.refuse(
             site,
@@ -63,8 +65,7 @@ def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int
             "shorten it in the shop: a cut code would name something else",
             f"value: {whole}",
         )
-    fitted = desk.charset.line(whole)
-    if fitted.replaced:
+    if not desk.charset.holds(whole):
         return desk.refuse(
             site,
             "T015",
@@ -72,22 +73,42 @@ def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int
             "change it in the shop: a replaced character would name something else",
             f"value: {whole}",
         )
-    return fitted.text
+    return whole
 
 
 def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> str:
     """A plain decimal number: `242`, `99.17`, `-10.5`."""
     if not isinstance(value, Decimal):
         return _absent(desk, value, site)
-    written = _number(value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP))
-    if Decimal(written) != value:
+    rounded = value.quantize(_QUANTA[places], rounding=ROUND_HALF_UP)
+    if rounded != value:
         desk.note(
             site,
             "T014",
             f"{{field}} was rounded to {places} places",
             None,
             f"before: {value:f}",
-            f"after: {written}",
+            f"after: {_number(rounded)}",
+        )
+    return _number(rounded)
+
+
+def unit_price(desk: Desk, line: OrderLine, basis: str, currency: str, *, site: int) -> str:
+    """The price of one unit, and a note where it does not lead to the line's total."""
+    price: Decimal | None = getattr(line.unit_price, basis)
+    total: Decimal | None = getattr(line.total, basis)
+    if price is None:
+        return desk.refuse(site, "T004", f"{{field}} has no {basis} price", "map it, or set `prices: as_given`")
+    written = amount(desk, price, site=site)
+    computed = Decimal(written) * line.quantity
+    if total is not None and abs(computed - total) > minor_unit(currency):
+        desk.note(
+            site,
+            "T017",
+            f"{{field}} costs {_number(total)} ({basis}) in the shop, "
+            f"but its unit price leads to {_number(computed)}",
+            "check `unit_price` and `quantity` in the mapping; the target multiplies them itself",
+            f"unit price x quantity: {written} x {_number(line.quantity)}",
         )
     return written
 
@@ -138,7 +159,7 @@ def vat_slot(
     if not isinstance(rate, Decimal):
         return _absent(desk, rate, site)
     on = day.date() if isinstance(day, datetime) else day
-    found = desk.vat_rates.slot(rate, on, country) if desk.vat_rates is not None else None
+    found = desk.slot(rate, on, country)
     if found is not None:
         return found
     if foreign == "history":
@@ -210,7 +231,8 @@ FILTERS: Mapping[str, Filter] = {
             code,
             (str,),
             str,
-            "a code of at most `longest` characters; it is never cut or changed, but refused (T015)",
+            "a code of at most `longest` characters; it is trimmed, but never cut or changed: what does not "
+            "fit is refused (T015)",
             "{{ line.sku | code(64) }}",
             "longest",
             most=1,
@@ -221,9 +243,9 @@ FILTERS: Mapping[str, Filter] = {
             joined,
             (list, tuple),
             str,
-            "the parts of a list that are there, with the separator between them",
+            "the parts of a list that are there, with the separator between them (a comma and a blank)",
             '{{ [line.name, line.variant] | joined(" ") }}',
-            "separator = `, `",
+            "separator",
             most=1,
         ),
         Filter(
@@ -235,6 +257,19 @@ FILTERS: Mapping[str, Filter] = {
             "{{ line.unit_price.given | amount(4) }}",
             "places = 4",
             most=1,
+            plain=True,
+        ),
+        Filter(
+            "unit_price",
+            unit_price,
+            (OrderLine,),
+            str,
+            "the unit price of a line (`basis` is `net` or `gross`) with up to four places; told where it does "
+            "not lead to the line's total within one minor unit of the currency (T017)",
+            '{{ line | unit_price("gross", document.currency) }}',
+            "basis, currency",
+            least=2,
+            most=2,
             plain=True,
         ),
         Filter(

@@ -8,7 +8,7 @@ plain Python attributes: the check at load has proved that the field exists, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class OutputGenerator(CodeGenerator):
             self.write(f", {self._site(node)})")
 
     def _site(self, node: nodes.Expr) -> int:
-        expression, root, tail = field_of(node)
+        expression, root, tail = _subject(node)
         source = self.environment.sources.get(self.name or "")
         assert source is not None, "what is compiled was read"
         sites = self.environment.desk.sites
@@ -100,11 +100,25 @@ class TemplateLanguage(jinja2.Environment):
         self.desk = desk
         self.write_text = desk.write
         self.join_text = desk.join
+        self._compiled: dict[str, jinja2.Template] = {}
         self.globals.clear()
         self.filters: dict[str, Callable[..., Any]] = {
             name: partial(entry.call, desk) for name, entry in FILTERS.items()
         }
         self.tests: dict[str, Any] = dict(TESTS)
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002 - Jinja's name
+    ) -> jinja2.Template:
+        """A compiled file; every rendering asks for the envelope and the imports, so this must be quick."""
+        found = self._compiled.get(name)  # type: ignore[arg-type]  # a template is never a key
+        if found is None:
+            found = super().get_template(name, parent, globals)
+            self._compiled[str(found.name)] = found
+        return found
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         source = self.sources.get(name)
@@ -112,20 +126,32 @@ class TemplateLanguage(jinja2.Environment):
 
 
 def field_of(node: nodes.Node) -> tuple[str, str, tuple[str, ...]]:
-    """The first field in an expression (else its first name): as written, its first name, the attributes after it."""
-    best: tuple[str, str, tuple[str, ...]] = ("", "", ())
+    """The field that an expression is about: as written, its first name, and the attributes after it.
+
+    That is its first field of the document; else its first field of anything, else its first name.
+    """
+    best: tuple[int, str, str, tuple[str, ...]] = (0, "", "", ())
     for part in _with_self(node):
         tail: list[str] = []
         inner: nodes.Node = part
         while isinstance(inner, nodes.Getattr):
             tail.append(inner.attr)
             inner = inner.node
-        if isinstance(inner, nodes.Name) and (tail or not best[1]):
-            names = (inner.name, *reversed(tail))
-            best = (".".join(names), inner.name, names[1:])
-            if tail:
-                break
-    return best
+        if isinstance(inner, nodes.Name):
+            rank = 1 if not tail else 2 if inner.name in ("settings", "identity") else 3
+            if rank > best[0]:
+                names = (inner.name, *reversed(tail))
+                best = (rank, ".".join(names), inner.name, names[1:])
+    return best[1:]
+
+
+def _subject(node: nodes.Node) -> tuple[str, str, tuple[str, ...]]:
+    """The field that a filter works on, whatever its arguments are; else that of the whole expression."""
+    inner: nodes.Node | None = node
+    while isinstance(inner, nodes.Filter):
+        inner = inner.node
+    found = field_of(inner) if inner is not None else ("", "", ())
+    return found if found[0] else field_of(node)
 
 
 def _with_self(node: nodes.Node) -> Iterable[nodes.Node]:

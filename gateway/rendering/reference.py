@@ -1,6 +1,12 @@
-"""The tables of the documentation that are made from the registries, so that they cannot grow old."""
+"""The tables of the documentation that are made from the registries, so that they cannot grow old.
+
+A page marks the place of a table with `<!-- table: filters -->` and `<!-- end of table -->`.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
 
 from gateway.rendering.filters import FILTERS
 from gateway.rendering.settings import Declaration, declared
@@ -36,6 +42,21 @@ def lookup_table(target: str) -> str:
     for name, table in _declaration(target).lookups.items():
         rows.append(f"| `{name}` | canonical {table.keys} | {table.longest} | {table.description} |")
     return "\n".join(rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "filters": filter_table,
+    "pohoda settings": lambda: settings_table("pohoda"),
+    "pohoda lookups": lambda: lookup_table("pohoda"),
+}
+"""The tables by the name that pages call them."""
+
+_PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def refreshed(page: str) -> str:
+    """A page of the documentation with its tables as they are now."""
+    return _PLACE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", page)
 
 
 def _declaration(target: str) -> Declaration:

@@ -73,6 +73,21 @@ def fields_of(record: type) -> dict[str, Shape]:
     return shapes
 
 
+def field_names(record: type) -> frozenset[str]:
+    """The names of all fields of a record type and of the records in it."""
+    found: set[str] = set()
+    waiting, seen = [record], set()
+    while waiting:
+        current = waiting.pop()
+        seen.add(current)
+        for name, shape in fields_of(current).items():
+            found.add(name)
+            part = shape.item or shape
+            if part.is_record and part.base not in seen:
+                waiting.append(part.base)
+    return frozenset(found)
+
+
 def shape_of(hint: Any) -> Shape:
     """The shape of a type annotation."""
     hint = getattr(hint, "__supertype__", hint)

@@ -94,10 +94,12 @@ class Template:
             except (jinja2.UndefinedError, AttributeError, TypeError, ValueError, InvalidOperation) as error:
                 recorder.problems.append(self._failure(error))
                 text = ""
+        if not recorder.problems and not recorder.notes:
+            return Rendered(text)
         record = f"{self.kind} {KINDS[self.kind].key_of(document)}"  # type: ignore[arg-type]  # its kind is checked
         if recorder.problems:
             raise RecordProblems([problem.at(record=record) for problem in recorder.problems])
-        return Rendered(text, tuple(note.at(record=record) for note in recorder.notes) if recorder.notes else ())
+        return Rendered(text, tuple(note.at(record=record) for note in recorder.notes))
 
     def _run(self, without: tuple[str, ...], visible: dict[str, Any]) -> str:
         """The ordinary rendering, with some blocks of the envelope left blank."""

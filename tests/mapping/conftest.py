@@ -62,7 +62,9 @@ def order(number: str = "1001", **changes: str) -> str:
         "TOTAL": "121.00",
     }
     values.update(changes)
-    items = values.pop("ITEMS", "<ITEM><NAME>Deka</NAME><AMOUNT>1</AMOUNT><PRICE>121.00</PRICE><VAT>21</VAT></ITEM>")
+    items = values.pop(
+        "ITEMS", "<ITEM><NAME>Deka</NAME><AMOUNT>1</AMOUNT><PRICE>121.00</PRICE><VAT>21</VAT></ITEM>"
+    )
     lines = [f"<{name}>{value}</{name}>" for name, value in values.items()]
     return "<ORDER>\n" + indent("\n".join([*lines, items]), "  ") + "\n</ORDER>\n"
 

@@ -30,15 +30,19 @@ def test_markup_that_is_not_well_formed(refused: Refused) -> None:
 
 def test_a_cut_input_is_refused_after_its_whole_records(here: Path, small: Mapping) -> None:
     (here / "in.xml").write_text(orders(order("1"), order("2"))[:-60], encoding="utf-8")
-    readings = []
+    readings = small.read(here / "in.xml")
+    assert next(readings).key == "1"
     with pytest.raises(SourceProblems) as raised:
-        readings.extend(small.read(here / "in.xml"))
-    assert render_all(raised.value.problems).startswith("error[S002]: the input is cut: premature end of data in tag")
-    numbers = []
-    with pytest.raises(SourceProblems):
-        for reading in small.read(here / "in.xml"):
-            numbers.append(reading.key)  # noqa: PERF401 - the error must come after it
-    assert numbers == ["1"]
+        next(readings)
+    assert render_all(raised.value.problems) == (
+        "error[S002]: the input is cut: its end `</ORDERS>` is missing\n"
+        "  --> in.xml:21:44\n"
+        "   |\n"
+        "21 |   <ITEM><NAME>Deka</NAME><AMOUNT>1</AMOUNT><\n"
+        "   |                                            ^\n"
+        "   |\n"
+        "   = help: export or upload it again; nothing of a cut input is used"
+    )
 
 
 def test_another_root(refused: Refused) -> None:
@@ -78,9 +82,9 @@ def test_a_doctype_behind_a_long_comment(refused: Refused) -> None:
 
 
 def test_an_entity_of_html(refused: Refused) -> None:
-    said = refused(orders(order(NAME="Novák&nbsp;Jan")))
-    assert said.startswith("error[S004]: the input uses an entity that XML does not know: entity 'nbsp' not defined\n")
-    assert "in.xml:7:" in said
+    lines = refused(orders(order(NAME="Novák&nbsp;Jan"))).splitlines()
+    assert lines[0] == "error[S004]: the input uses an entity that XML does not know: entity 'nbsp' not defined"
+    assert lines[1].startswith(" --> in.xml:7:")
 
 
 def test_an_encoding_that_is_not_taken(refused: Refused) -> None:
@@ -91,8 +95,8 @@ def test_an_encoding_that_is_not_taken(refused: Refused) -> None:
         '1 | <?xml version="1.0" encoding="utf-7"?>\n'
         "  |                               ^^^^^\n"
         "  |\n"
-        "  = help: export as one of utf-8, utf-16, windows-1250, windows-1251, windows-1252, iso-8859-1, iso-8859-2; "
-        "if it is one of these, say so: `source: {encoding: …}`"
+        "  = help: export as one of utf-8, utf-16, windows-1250, windows-1251, windows-1252, iso-8859-1, "
+        "iso-8859-2; if it is one of these, say so: `source: {encoding: …}`"
     )
 
 
@@ -110,9 +114,10 @@ def test_utf8_that_is_windows_1250(refused: Refused) -> None:
 
 def test_windows_1250_that_is_utf8(refused: Refused) -> None:
     said = refused(orders(order(NAME="Žofie")).replace("utf-8", "windows-1250"))
-    assert said.startswith(
-        "error[S005]: the declared encoding `windows-1250` is not the true one: the bytes are utf-8\n --> in.xml:1:31\n"
-    )
+    assert said.splitlines()[:2] == [
+        "error[S005]: the declared encoding `windows-1250` is not the true one: the bytes are utf-8",
+        " --> in.xml:1:31",
+    ]
 
 
 def test_utf16_that_is_not(refused: Refused) -> None:
@@ -145,14 +150,14 @@ def test_encodings_that_are_declared_truly_are_read(read: Read, encoding: str) -
 )
 def test_an_empty_input(refused: Refused, content: str, words: str) -> None:
     assert refused(content) == (
-        f"error[S006]: {words}\n"
-        " --> in.xml\n"
-        "  = help: export it again; an upload may have been broken off"
+        f"error[S006]: {words}\n --> in.xml\n  = help: export it again; an upload may have been broken off"
     )
 
 
 def test_an_input_that_is_no_xml(refused: Refused) -> None:
-    assert refused("number;date\n1;2\n").startswith("error[S001]: the input does not begin as XML\n --> in.xml:1\n")
+    assert refused("number;date\n1;2\n").startswith(
+        "error[S001]: the input does not begin as XML\n --> in.xml:1\n"
+    )
 
 
 @pytest.mark.parametrize("content", ["<ORDERS/>", "<ORDERS>\n</ORDERS>", "<ORDERS><OTHER/></ORDERS>"])
@@ -201,7 +206,9 @@ def test_a_name_deeper_down_is_no_record(read: Read) -> None:
 
 def test_lines_are_right_far_down_in_the_file(read: Read) -> None:
     count = 6000
-    readings = read(orders(*(order(str(n), PAYMENT="Dobírka" if n < count else "Mincemi") for n in range(1, count + 1))))
+    readings = read(
+        orders(*(order(str(n), PAYMENT="Dobírka" if n < count else "Mincemi") for n in range(1, count + 1)))
+    )
     [problem] = readings[-1].problems
     assert problem.span is not None
     assert problem.span.line == 2 + (count - 1) * 10 + 7

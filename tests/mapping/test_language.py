@@ -200,7 +200,12 @@ def test_a_duplicate_key_is_refused_with_both_lines() -> None:
         ("number: CODE", "number: {sum: [A, B]}", "M012", "`sum` does not fit field `number`"),
         ("else: error", "else: keep", "M010", "is for texts"),
         ("currency: CURRENCY", "currency: {path: C, default: korun}", "M014", "`korun` is not a currency"),
-        ("number: CODE", "number: {path: CODE, when: \"''.__class__\"}", "M013", "only canonical fields have parts"),
+        (
+            "number: CODE",
+            "number: {path: CODE, when: \"''.__class__\"}",
+            "M013",
+            "only canonical fields have parts",
+        ),
         ("number: CODE", "number: {path: CODE, when: range(9)}", "M013", "nothing can be called but"),
         ("number: CODE", "number: {path: CODE, when: value | attr('x')}", "M013", "there is no filter `attr`"),
         ("number: CODE", "number: {path: CODE, when: 'value =='}", "M013", "does not compile"),

@@ -14,8 +14,10 @@ from gateway.rendering import Schema, Template, load, load_schema
 from tests.rendering.orders import LOOKUPS, SETTINGS, identity
 
 VENDOR = Path(__file__).resolve().parents[3] / "shared" / "formats" / "pohoda" / "xsd" / "data.xsd"
-NAMESPACES = {name: f"http://www.stormware.cz/schema/version_2/{file}.xsd" for name, file in
-              (("dat", "data"), ("ord", "order"), ("typ", "type"))}
+NAMESPACES = {
+    name: f"http://www.stormware.cz/schema/version_2/{file}.xsd"
+    for name, file in (("dat", "data"), ("ord", "order"), ("typ", "type"))
+}
 
 
 class Written:
@@ -52,7 +54,7 @@ def template() -> Template:
 
 @pytest.fixture
 def write(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callable[..., Written]:
-    """Render an order with POHODA's template and check it against our schema, and POHODA's own where it is there."""
+    """Render an order with POHODA's template and check it with our schema (and POHODA's own where it is there)."""
 
     def write_one(document: Order, lookups: Any = None, **settings: Any) -> Written:
         loaded = load("pohoda/order", settings=SETTINGS | settings, lookups=lookups or LOOKUPS)
@@ -71,7 +73,8 @@ def write(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callable[...
 def site(tmp_path: Path) -> Path:
     (tmp_path / "templates" / "mine").mkdir(parents=True)
     (tmp_path / "templates" / "mine" / "_envelope.xml.j2").write_text(
-        "{% block head %}\n<pack>\n{% endblock %}\n{% block record %}{% endblock %}\n{% block tail %}\n</pack>\n{% endblock %}\n",
+        "{% block head %}\n<pack>\n{% endblock %}\n{% block record %}{% endblock %}\n"
+        "{% block tail %}\n</pack>\n{% endblock %}\n",
         encoding="utf-8",
     )
     return tmp_path

@@ -112,7 +112,10 @@ def test_a_list_is_no_text() -> None:
     [
         ("settings: {word: {type: colour, description: x}}", "this declares no settings: invalid enum value"),
         ("settings: {word: {descr: x}}", "this declares no settings: object "),
-        ("lookups: {payment: {keys: nothing, longest: 3, description: x}}", "this declares no settings: invalid enum"),
+        (
+            "lookups: {payment: {keys: nothing, longest: 3, description: x}}",
+            "this declares no settings: invalid enum",
+        ),
     ],
 )
 def test_a_wrong_settings_file_is_told(lay: Lay, declaration: str, message: str) -> None:
@@ -123,7 +126,9 @@ def test_a_wrong_settings_file_is_told(lay: Lay, declaration: str, message: str)
     assert caught.value.problems[0].message.startswith(message)
 
 
-@pytest.mark.parametrize("rates", ["CZ: [{from: yesterday, high: 21}]", "CZ: [{from: 2024-01-01, top: 21}]", "CZ: 3"])
+@pytest.mark.parametrize(
+    "rates", ["CZ: [{from: yesterday, high: 21}]", "CZ: [{from: 2024-01-01, top: 21}]", "CZ: 3"]
+)
 def test_wrong_vat_rates_are_told(lay: Lay, rates: str) -> None:
     site = lay("{{ document.number }}", vat_rates=rates)
     with pytest.raises(ProblemsFound) as caught:

@@ -59,14 +59,40 @@ def text_of(site: Path, document: Any = None, **settings: Any) -> str:
     ],
 )
 def test_the_language(lay: Lay, body: str, written: str | None) -> None:
-    site = lay(
-        body, _part="<part>{{ document.number }}</part>{% macro of(x) %}<of>{{ x }}</of>{% endmacro %}"
-    ) if "import" not in body else lay(body, _part="{% macro of(x) %}<of>{{ x }}</of>{% endmacro %}")
+    site = (
+        lay(body, _part="<part>{{ document.number }}</part>{% macro of(x) %}<of>{{ x }}</of>{% endmacro %}")
+        if "import" not in body
+        else lay(body, _part="{% macro of(x) %}<of>{{ x }}</of>{% endmacro %}")
+    )
     if written is None:
         with pytest.raises(Exception, match="flag"):
             text_of(site)
     else:
         assert text_of(site) == written
+
+
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        (" A-1 ", "A-1"),
+        ("A  1", "A  1"),
+        ("Ž/1 & 2", "Ž/1 &amp; 2"),
+        ("A\n1", None),
+        ("A²", None),
+        ("A" * 65, None),
+    ],
+)
+def test_a_code_is_written_as_it_is_or_refused(lay: Lay, code: str, written: str | None) -> None:
+    site = lay(
+        "{{ document.number | code(64) }}",
+        settings="settings: {encoding: {default: windows-1250, description: x}}",
+    )
+    if written is not None:
+        assert text_of(site, order(number=code)) == written
+        return
+    with pytest.raises(RecordProblems) as caught:
+        text_of(site, order(number=code))
+    assert [p.code for p in caught.value.problems] == ["T015"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +119,8 @@ def test_every_way_to_write_a_text_escapes_it_once(lay: Lay, value: str) -> None
     site = lay(
         "{% macro m(t) %}<m>{{ t }}</m>{% endmacro %}{% set x %}<x>{{ document.number }}</x>{% endset %}"
         '<r a="{{ document.number }}"><o>{{ document.number }}</o>{{ m(document.number) }}{{ x }}'
-        "<c>{{ '' ~ document.number }}</c>{{ m('' ~ document.number) ~ '' }}<j>{{ [document.number] | joined }}</j></r>"
+        "<c>{{ '' ~ document.number }}</c>{{ m('' ~ document.number) ~ '' }}"
+        "<j>{{ [document.number] | joined }}</j></r>"
     )
     root = etree.fromstring(text_of(site, order(number=value)))
     kept = legal(value).text
@@ -246,7 +273,9 @@ def test_problems_of_one_thread_do_not_reach_another(template: Template) -> None
 
 
 def test_importing_the_room_is_cheap() -> None:
-    program = "import sys, gateway.rendering; print([m for m in ('jinja2', 'lxml', 'xmlschema') if m in sys.modules])"
+    program = (
+        "import sys, gateway.rendering; print([m for m in ('jinja2', 'lxml', 'xmlschema') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

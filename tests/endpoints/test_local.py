@@ -1,0 +1,70 @@
+"""Folders of this machine pass both contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gateway.endpoints import AfterWork, Source, Target
+from gateway.endpoints.local import LocalEndpoint, LocalOptions
+from gateway.errors import EndpointError
+from tests.endpoints.contract import KEEP, SourceContract, TargetContract
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "exchange"
+    folder.mkdir()
+    return folder
+
+
+def endpoint(root: Path, *, create: bool = False) -> LocalEndpoint:
+    return LocalEndpoint("folder", LocalOptions(path=root, create=create), root=root)
+
+
+class TestLocalSource(SourceContract):
+    @pytest.fixture
+    def root(self, root: Path) -> Path:
+        return root
+
+    @pytest.fixture
+    def open_source(self, root: Path) -> Iterator[Callable[..., Source]]:
+        def opened(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
+            return endpoint(root).source(folder, files, after)
+
+        yield opened
+
+    def test_a_link_to_another_file_is_not_listed(self, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "secret.xml").write_text("<secret/>")
+        (root / "orders.xml").symlink_to(tmp_path / "secret.xml")
+        assert list(endpoint(root).source("", ("*.xml",), KEEP).list()) == []
+
+
+class TestLocalTarget(TargetContract):
+    @pytest.fixture
+    def root(self, root: Path) -> Path:
+        return root
+
+    @pytest.fixture
+    def open_target(self, root: Path) -> Iterator[Callable[..., Target]]:
+        yield lambda folder="": endpoint(root).target(folder)
+
+
+def test_a_missing_folder_is_made_where_the_endpoint_may(tmp_path: Path) -> None:
+    endpoint(tmp_path, create=True).target("pohoda/in")
+    assert (tmp_path / "pohoda" / "in").is_dir()
+
+
+def test_a_missing_folder_is_an_error_where_the_endpoint_may_not_make_it(tmp_path: Path) -> None:
+    target = endpoint(tmp_path).target("pohoda/in")
+    with pytest.raises(EndpointError) as caught:
+        target.stage("a.xml", b"<a/>", attempt="1")
+    assert (caught.value.code, caught.value.retryable) == ("E003", True)
+    assert caught.value.help == "check the path, and whether the disk or share is mounted"
+
+
+def test_probe_says_that_the_folder_can_be_written(tmp_path: Path) -> None:
+    assert endpoint(tmp_path).probe() == f"{tmp_path} can be written"
+    assert list(tmp_path.iterdir()) == []

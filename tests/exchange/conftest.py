@@ -1,0 +1,145 @@
+"""A site in a folder of its own, with a drop folder, a local target, and a run of the gateway in one call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway import telemetry
+from gateway.clock import SystemClock
+from gateway.config import load
+from gateway.daemon.once import OnceResult, run_once
+from gateway.daemon.service import opened
+from gateway.exchange import requests
+from gateway.exchange.naming import Arguments
+from gateway.exchange.reports import SiteStatus, Story, site_status, stories
+from gateway.exchange.site import Site
+from tests.exchange.shop import ShopOrder, export
+
+CONFIG = """\
+version: 1
+merchant: {{company_id: "27082440"}}
+endpoints:
+  out: {{type: local, path: out}}
+{endpoints}
+targets:
+  pohoda:
+    endpoint: out
+    folder: pohoda
+    settings: {{{settings}}}
+    lookups:
+      payment: {{cash_on_delivery: Dobírkou, bank_transfer: Příkazem, card: Plat.kartou}}
+routes:
+  shop:
+    origin: shop-main
+    mapping: shoptet/order
+    to: [{{target: pohoda, template: pohoda/order, schema: pohoda/data}}]
+{route}
+{routes}
+"""
+
+
+class QuickClock(SystemClock):
+    """The real time, but nobody waits for a second look."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return super().wait(event, min(seconds, 0.005))
+
+
+class TestSite:
+    """One site on disk."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config_path = folder / "config.yaml"
+        self.configure()
+
+    def configure(
+        self,
+        route: str = "",
+        *,
+        settings: str = "",
+        routes: str = "",
+        endpoints: str = "",
+        replace: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Write config.yaml; `route` are further lines of the route `shop`."""
+        lines = "\n".join(f"    {line}" for line in route.splitlines())
+        text = CONFIG.format(route=lines, settings=settings, routes=routes, endpoints=endpoints)
+        self.config_path.write_text(text.replace(*replace) if replace[0] else text, encoding="utf-8")
+
+    def drop(self, name: str, content: bytes | ShopOrder, *, route: str = "shop") -> Path:
+        """Put a file into a drop folder, whole at once."""
+        folder = self.folder / "spool" / route / "in"
+        folder.mkdir(parents=True, exist_ok=True)
+        data = export(content) if isinstance(content, ShopOrder) else content
+        (folder / f".{name}.tmp").write_bytes(data)
+        return (folder / f".{name}.tmp").rename(folder / name)
+
+    def run(self) -> OnceResult:
+        """`gateway run --once`."""
+        return run_once(load(self.config_path), clock=QuickClock())
+
+    @contextmanager
+    def open(self) -> Iterator[Site]:
+        """The site for looking and for operator requests."""
+        with opened(load(self.config_path), QuickClock()) as site:
+            yield site
+
+    def do(self, action: requests.Action, *names: str, drop: bool = False, route: str | None = None) -> list[str]:
+        """An operator's command."""
+        with self.open() as site:
+            return requests.carry_out(site, "tester", action, Arguments(names, route, "", drop))
+
+    def status(self) -> SiteStatus:
+        with self.open() as site:
+            return site_status(site, running=False)
+
+    def story(self, name: str) -> list[Story]:
+        with self.open() as site:
+            return stories(site, name)
+
+    def shipped(self, folder: str = "out/pohoda") -> dict[str, bytes]:
+        """What lies at the target."""
+        place = self.folder / folder
+        return {path.name: path.read_bytes() for path in sorted(place.iterdir())} if place.is_dir() else {}
+
+    def numbers(self, folder: str = "out/pohoda") -> list[str]:
+        """The order numbers of all files at the target, sorted; twice if an order lies there twice."""
+        import re
+
+        pattern = re.compile(rb"<ord:numberOrder>([^<]*)</ord:numberOrder>")
+        found = [n.decode() for content in self.shipped(folder).values() for n in pattern.findall(content)]
+        return sorted(found)
+
+    def failed(self, route: str = "shop") -> dict[str, str]:
+        """What lies in `failed/`, with line ends as on Linux."""
+        place = self.folder / "spool" / route / "failed"
+        if not place.is_dir():
+            return {}
+        return {p.name: p.read_text("utf-8-sig").replace("\r\n", "\n") for p in sorted(place.iterdir())}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> TestSite:
+    telemetry.configure(json=True, level="error")
+    return TestSite(tmp_path)
+
+
+@pytest.fixture
+def ran(site: TestSite) -> Callable[..., TestSite]:
+    """Drop files and run once."""
+
+    def run(**files: bytes) -> TestSite:
+        for name, content in files.items():
+            site.drop(f"{name}.xml", content)
+        site.run()
+        return site
+
+    return run
