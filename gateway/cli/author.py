@@ -284,10 +284,28 @@ def _job(
         return _job_of_route(session.config(), route, given, origin, validate=validate)
     if not mapping or not template:
         raise UsageError("convert needs --mapping and --template, or --route")
-    site = session.config_path.resolve().parent if session.config_path.exists() else None
+    site: Path | None = None
+    settings_of: dict[str, object] = {}
+    lookups: dict[str, dict[str, str]] = {}
+    if session.config_path.exists():
+        config = session.config()
+        site = config.site
+        found = next(((r, t) for r in config.routes.values() for t in r.to if t.template == template), None)
+        if found is not None:
+            settings_of, lookups = found[1].settings, found[1].lookups
+            session.terminal.note(f"settings and lookups of the route {found[0].name} ({session.config_path})")
     chosen: str | None = schema or _schema_beside(template, site)
-    platform = Path(mapping).parent.name or "file"
-    return _Job(mapping, template, chosen if validate else None, origin or platform, given, {}, {}, None, site)
+    return _Job(
+        mapping,
+        template,
+        chosen if validate else None,
+        origin or Path(mapping).parent.name or "file",
+        {**settings_of, **given},
+        lookups,
+        {},
+        None,
+        site,
+    )
 
 
 def _job_of_route(config: Config, name: str, given: dict[str, object], origin: str, *, validate: bool) -> _Job:
@@ -334,7 +352,7 @@ def _write(
                 tally.add(piece)
                 write(piece.xml)
                 rate = tally.written / max(monotonic() - started, 0.001)
-                advance(piece.written + piece.set_aside, f"{rate:,.0f}/s")
+                advance(piece.written + piece.set_aside + piece.left_out, f"{rate:,.0f}/s")
             else:
                 write(piece)
 
@@ -361,6 +379,7 @@ def _report(session: Session, tally: Tally, output: Path | None, seconds: float,
             {
                 "written": tally.written,
                 "set_aside": tally.set_aside,
+                "left_out": tally.left_out,
                 "output": str(output),
                 "seconds": round(seconds, 3),
                 "problems": [problem.as_json() for problem in tally.problems],
@@ -370,7 +389,8 @@ def _report(session: Session, tally: Tally, output: Path | None, seconds: float,
     terminal.problems(tally.problems)
     where = f" to {output}" if output is not None else ""
     terminal.note(
-        f"{plural(tally.written, 'record')} written{where}, {tally.set_aside} left out "
+        f"{plural(tally.written, 'record')} written{where}, {tally.set_aside} with problems"
+        f"{f', {tally.left_out} cancelled' if tally.left_out else ''} "
         f"({seconds:.2f} s, {tally.written / max(seconds, 0.001):,.0f}/s)"
     )
     if tally.set_aside:

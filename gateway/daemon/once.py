@@ -40,7 +40,7 @@ def run_once(
             with site.lanes.exclusively(route.spec.read_lane) as lease:
                 read = read_route(site, route, Waiting(), lease=lease, patient=False)
             result.reads.append(read)
-            if read.problem is not None:
+            if read.problem is not None and read.problem.code.startswith("E"):
                 result.unreachable[name] = read.problem.message
         _ship_all(site, result, told)
         new = {exchange for read in result.reads for exchange in read.exchanges}

@@ -5,7 +5,8 @@ The rules (docs/documents.md explains them with examples):
  2. With one of the two and the VAT rate, the other is derived: net = gross / (1 + rate/100), to four places.
  3. With both and no rate, the rate is the whole percentage that explains them within their rounding.
  4. A line's total is the given one, else unit price x quantity rounded to the currency's minor unit.
- 5. The lines must add up to the order's total within one minor unit per line plus the declared rounding.
+ 5. A delivery address that only repeats the billing address is none.
+ 6. The lines must add up to the order's total within one minor unit per line plus the declared rounding.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def complete_order(
         ordered_at=values["ordered_at"],
         currency=values["currency"],
         billing=billing,
-        delivery=_party(values.get("delivery")),
+        delivery=_delivery(values.get("delivery"), billing),
         lines=lines,
         total=total,
         exchange_rate=values.get("exchange_rate"),
@@ -258,6 +259,14 @@ def _missing(field: str) -> Finding:
 def _party(values: Mapping[str, Any] | None) -> Party | None:
     filled = _filled(values)
     return Party(**filled) if filled else None
+
+
+def _delivery(values: Mapping[str, Any] | None, billing: Party) -> Party | None:
+    """The delivery address; None where it repeats the billing address and adds nothing to it."""
+    filled = _filled(values)
+    if all(getattr(billing, name) == value for name, value in filled.items()):
+        return None
+    return Party(**filled)
 
 
 def _filled(values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from gateway.endpoints.base import (
     Target,
     Traits,
     Written,
+    cannot_be_asked_for,
     fits,
     name_trouble,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Target",
     "Traits",
     "Written",
+    "cannot_be_asked_for",
     "fits",
     "name_trouble",
     "open_endpoint",

@@ -179,6 +179,11 @@ def fits(name: str, masks: Sequence[str]) -> bool:
     return any(fnmatchcase(lowered, mask.lower()) for mask in masks)
 
 
+def cannot_be_asked_for(name: str) -> bool:
+    """Whether a listed name is none that a file of this folder can have: it leads elsewhere, or breaks lines."""
+    return not name or any(c in "/\\" or unicodedata.category(c).startswith("C") for c in name)
+
+
 def name_trouble(name: str) -> str | None:
     """Why a name from outside cannot be a file name of ours; None where it can (reliability.md C)."""
     if not name or name in (".", ".."):

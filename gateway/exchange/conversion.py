@@ -35,6 +35,7 @@ class Block:
     xml: bytes = b""
     written: int = 0
     set_aside: int = 0
+    left_out: int = 0
     problems: tuple[Problem, ...] = ()
 
 
@@ -44,12 +45,14 @@ class Tally:
 
     written: int = 0
     set_aside: int = 0
+    left_out: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
         """Count a block."""
         self.written += block.written
         self.set_aside += block.set_aside
+        self.left_out += block.left_out
         self.problems.extend(block.problems)
 
 
@@ -59,7 +62,7 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
     Raises SourceProblems where the input is not whole; what was yielded before must then be thrown away.
     """
     _, template, _ = prepared = conversion.prepare()
-    pack = Identity.of(conversion.origin, "file", conversion.shown_as).pack
+    pack = Identity.of(conversion.origin, "file", conversion.source.name).pack
     yield template.encode(template.head(pack))
     if workers <= 1:
         yield from _blocks(conversion, prepared, 0, 1)
@@ -92,15 +95,25 @@ def _block(
 ) -> Block:
     pieces: list[str] = []
     problems: list[Problem] = []
-    set_aside = 0
+    set_aside = left_out = 0
     for reading in readings:
         problems.extend(reading.problems)
+        if reading.document is not None and reading.document.cancelled:
+            left_out += 1
+            problems.append(_cancelled(f"{template.kind} {reading.key}"))
+            continue
         text = None if reading.document is None else _record(reading, conversion, template, schema, problems)
         if text is None:
             set_aside += 1
         else:
             pieces.append(text)
-    return Block(number, template.encode("".join(pieces)), len(pieces), set_aside, tuple(problems))
+    return Block(number, template.encode("".join(pieces)), len(pieces), set_aside, left_out, tuple(problems))
+
+
+def _cancelled(record: str) -> Problem:
+    return Problem(
+        code="G010", level="note", record=record, message="it is cancelled in the shop and was left out"
+    )
 
 
 def _record(

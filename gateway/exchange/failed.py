@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import select, update
 
 from gateway.diagnostics import Problem, from_json, render_all
+from gateway.endpoints import name_trouble
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.files import write_durably
@@ -114,7 +115,7 @@ def _write_why(path: Path, text: str) -> None:
 
 def _safe(name: str) -> str:
     cleaned = re.sub(r'[\x00-\x1f\\/:*?"<>|]+', "-", name).strip(". ")[:120]
-    return cleaned or "input"
+    return f"input-{cleaned}" if name_trouble(cleaned) else cleaned
 
 
 def problems_as_json(problems: Sequence[Problem]) -> str:

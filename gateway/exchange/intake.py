@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Row, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.clock import from_text, to_text
-from gateway.diagnostics import Problem, Span
-from gateway.endpoints import Entry, Outcome, Source, name_trouble
+from gateway.diagnostics import Problem, Span, printable
+from gateway.endpoints import Entry, Outcome, Source, cannot_be_asked_for
 from gateway.errors import EndpointError, GatewayError
 from gateway.exchange import failed
 from gateway.exchange.site import PreparedRoute, Site
@@ -50,6 +50,7 @@ class Taken:
 
     exchanges: tuple[str, ...] = ()
     look_again: datetime | None = None
+    refused: Problem | None = None
 
 
 class Intake:
@@ -93,13 +94,12 @@ class Intake:
         Raises EndpointError where the source cannot be listed.
         """
         self._pay_owed(source)
-        taken, unfinished = [], False
+        taken, unfinished, refused = [], False, None
         for entry in self._candidates(source):
             if self._site.stopping.is_set():
                 break
-            trouble = name_trouble(entry.name)
-            if trouble is not None:
-                emit("input_refused", level="error", route=self._route.spec.name, input=entry.name, reason=trouble)
+            if cannot_be_asked_for(entry.name):
+                refused = self._refused(entry)
                 continue
             exchange_id = self._take(source, entry, mode)
             if exchange_id is None:
@@ -109,11 +109,15 @@ class Intake:
             self._settle(source, exchange_id)
             taken.append(exchange_id)
         again = self._site.clock.now() + _LOOK_AGAIN if unfinished and self._patient else None
-        return Taken(tuple(taken), again)
+        return Taken(tuple(taken), again, refused)
 
-    def settle_open(self, source: Source, exchange_id: str) -> None:
-        """After an interruption: write what is due in `failed/`, and put the input away."""
-        self._settle(source, exchange_id)
+    def _refused(self, entry: Entry) -> Problem:
+        emit("input_refused", level="error", route=self._route.spec.name, input=entry.name)
+        return Problem(
+            code="S010",
+            message=f"the listed name `{printable(entry.name)}` leads out of its folder or has control characters",
+            help="rename the file at its source; it is left where it is",
+        )
 
     # -- which files ---------------------------------------------------------------------------------
 

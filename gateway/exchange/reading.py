@@ -65,8 +65,8 @@ def read_route(
         note_scan(site, route.spec.name, problem)
         emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
         return ReadResult(route.spec.name, problem=problem)
-    note_scan(site, route.spec.name, None)
-    return ReadResult(route.spec.name, taken.exchanges, look_again=taken.look_again)
+    note_scan(site, route.spec.name, taken.refused)
+    return ReadResult(route.spec.name, taken.exchanges, taken.refused, taken.look_again)
 
 
 def endpoint_problem(error: EndpointError) -> Problem:

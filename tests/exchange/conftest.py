@@ -123,7 +123,10 @@ class TestSite:
         place = self.folder / "spool" / route / "failed"
         if not place.is_dir():
             return {}
-        return {p.name: p.read_text("utf-8-sig").replace("\r\n", "\n") for p in sorted(place.iterdir())}
+        return {
+            path.name: path.read_text("utf-8-sig", errors="replace").replace("\r\n", "\n")
+            for path in sorted(place.iterdir())
+        }
 
 
 @pytest.fixture
