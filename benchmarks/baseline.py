@@ -1,4 +1,4 @@
-"""The converter that somebody would write by hand for one shop and one POHODA: python -m benchmarks.baseline IN OUT
+"""The converter that somebody writes by hand for one shop and one POHODA: python -m benchmarks.baseline IN OUT
 
 Plain Python and lxml, made as fast as its author could without giving up what the job needs: the same document as
 `gateway convert` writes of the benchmark's input, in windows-1250, record by record. What it does not do is what a
@@ -66,23 +66,22 @@ def convert(order: etree._Element) -> str:
     gross, rounding = float(total["WITH_VAT"]), float(total["ROUNDING"])
     if abs(gross - added) > 0.01 * len(top["ORDER_ITEMS"]) + abs(rounding) + 1e-6:
         raise ValueError(f"order {number}: the lines add up to {added:.2f}, the order says {gross:.2f}")
-    pieces = [
+    head = (
         f'  <dat:dataPackItem version="2.0" id="{ORIGIN}:order:{number}">\n'
         '    <ord:order version="2.0">\n      <ord:orderHeader>\n'
-        f"        <ord:extId><typ:ids>{number}</typ:ids><typ:exSystemName>{ORIGIN}</typ:exSystemName></ord:extId>\n"
+        f"        <ord:extId><typ:ids>{number}</typ:ids>"
+        f"<typ:exSystemName>{ORIGIN}</typ:exSystemName></ord:extId>\n"
         "        <ord:orderType>receivedOrder</ord:orderType>\n"
         f"        <ord:numberOrder>{number}</ord:numberOrder>\n"
         f"        <ord:date>{day}</ord:date>\n        <ord:dateFrom>{day}</ord:dateFrom>\n"
-        f"        <ord:text>Objednávka {number}</ord:text>\n        <ord:partnerIdentity>\n",
-        billing_address(billing, customer["EMAIL"].text, customer["PHONE"].text),
-    ]
+        f"        <ord:text>Objednávka {number}</ord:text>\n        <ord:partnerIdentity>\n"
+    )
+    pieces = [head, billing_address(billing, customer["EMAIL"].text, customer["PHONE"].text)]
     if delivery["CITY"] or delivery["STREET"] or delivery["NAME"] or delivery["COMPANY"]:
         pieces.append(f"          <typ:shipToAddress>\n{whereabouts(delivery)}          </typ:shipToAddress>\n")
     pieces.append("        </ord:partnerIdentity>\n")
     if payment:
-        pieces.append(
-            f"        <ord:paymentType><typ:ids>{_PAYMENTS[payment]}</typ:ids></ord:paymentType>\n"
-        )
+        pieces.append(f"        <ord:paymentType><typ:ids>{_PAYMENTS[payment]}</typ:ids></ord:paymentType>\n")
     pieces.append(
         "        <ord:isExecuted>false</ord:isExecuted>\n        <ord:isReserved>false</ord:isReserved>\n"
     )
@@ -163,7 +162,8 @@ def items(rows: etree._Element) -> tuple[list[str], str, str, float]:
         if unit:
             piece += f"          <ord:unit>{escaped(unit)}</ord:unit>\n"
         piece += (
-            f"          <ord:payVAT>true</ord:payVAT>\n          <ord:rateVAT>{_SLOTS[unit_price['VAT_RATE']]}</ord:rateVAT>\n"
+            "          <ord:payVAT>true</ord:payVAT>\n"
+            f"          <ord:rateVAT>{_SLOTS[unit_price['VAT_RATE']]}</ord:rateVAT>\n"
             "          <ord:discountPercentage>0</ord:discountPercentage>\n"
             f"          <ord:homeCurrency><typ:unitPrice>{price}</typ:unitPrice></ord:homeCurrency>\n"
         )

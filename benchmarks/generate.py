@@ -75,7 +75,7 @@ class _Item:
 def export(count: int, seed: int = SEED) -> Iterator[str]:
     """The text of an export, piece by piece."""
     chance = random.Random(seed)
-    yield '<?xml version="1.0" encoding="utf-8"?>\n<!-- all people, companies and goods are invented -->\n<ORDERS>\n'
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<!-- all people and goods are invented -->\n<ORDERS>\n'
     for index in range(count):
         yield _order(FIRST_NUMBER + index, chance)
     yield "</ORDERS>\n"
@@ -112,7 +112,8 @@ def _order(number: int, chance: random.Random) -> str:
         f"    <CODE>{number}</CODE>\n"
         f"    <DATE>{day} {clock}</DATE>\n"
         f"    <STATUS>{chance.choice(_STATUSES)}</STATUS>\n"
-        "    <CURRENCY>\n      <CODE>CZK</CODE>\n      <EXCHANGE_RATE>1.00000000</EXCHANGE_RATE>\n    </CURRENCY>\n"
+        "    <CURRENCY>\n      <CODE>CZK</CODE>\n"
+        "      <EXCHANGE_RATE>1.00000000</EXCHANGE_RATE>\n    </CURRENCY>\n"
         "    <CUSTOMER>\n"
         f"      <EMAIL>zakaznik{number}@example.cz</EMAIL>\n"
         f"      <PHONE>+420 601 000 {chance.randrange(1000):03d}</PHONE>\n"
@@ -195,7 +196,8 @@ def _item(item: _Item, chance: random.Random) -> str:
 def _price(tag: str, gross: Decimal, rate: int) -> str:
     net = _net(gross, rate)
     return (
-        f"        <{tag}>\n          <WITH_VAT>{gross:.2f}</WITH_VAT>\n          <WITHOUT_VAT>{net:.2f}</WITHOUT_VAT>\n"
+        f"        <{tag}>\n          <WITH_VAT>{gross:.2f}</WITH_VAT>\n"
+        f"          <WITHOUT_VAT>{net:.2f}</WITHOUT_VAT>\n"
         f"          <VAT>{gross - net:.2f}</VAT>\n          <VAT_RATE>{rate}</VAT_RATE>\n        </{tag}>\n"
     )
 

@@ -8,7 +8,8 @@
     ├── ExchangesFailed              5  some exchanges failed
     ├── EndpointError                6  a partner did not do what was asked; `retryable` says if waiting helps
     │   ├── EndpointUnreachable      6  no connection, time-out, cut line: retryable
-    │   ├── EndpointRefused          6  login, rights, name: permanent
+    │   ├── EndpointRefused          6  rights, name: permanent
+    │   │   └── LoginRefused         6  the account: three in a row hold the route or target, they are not hammered
     │   └── OutcomeUnknown           6  the line was cut before the answer: look before repeating
     └── SpoolInUse                   7  another daemon holds the spool
 
@@ -83,6 +84,10 @@ class EndpointUnreachable(EndpointError):
 
 class EndpointRefused(EndpointError):
     """The other side answered and refuses: trying again without a change will not help."""
+
+
+class LoginRefused(EndpointRefused):
+    """The account is refused: whatever else goes there would be refused too, and servers ban who insists."""
 
 
 class OutcomeUnknown(EndpointError):

@@ -6,16 +6,15 @@ holds only its own routes: the others run.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from pydantic import ValidationError
 
-from gateway import yamlfile
+from gateway import library, yamlfile
+from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
 from gateway.config.routes import Resolver, RouteSpec
 from gateway.config.secrets import fill_in
@@ -28,9 +27,6 @@ from gateway.yamlfile import YamlFile
 
 EndpointOptions = LocalOptions | FtpOptions
 Sections = Literal["endpoints", "targets", "routes", "merchants"]
-_SECRET = re.compile(
-    r"""((?:password|passphrase|token|secret)\s*:\s*)((?!["']?\$\{)[^\s,}][^,}]*)""", re.IGNORECASE
-)
 _SECTIONS: tuple[Sections, ...] = ("merchants", "endpoints", "targets", "routes")
 
 
@@ -59,11 +55,12 @@ class _Part:
 def load(path: Path) -> Config:
     """Read a site's configuration. Raises ConfigError where the root file does not load."""
     site = path.resolve().parent
-    root, problems = _read_root(path, site)
+    problems: list[Problem] = []
+    root = _read_root(path, site)
     parts = [root]
-    for file in _included(root, site, problems):
+    for file in _included(root, path, problems):
         try:
-            parts.append(_read_part(file, site))
+            parts.append(_read_included(file, site))
         except ProblemsFound as error:
             problems.extend(error.problems)
     model = _validate(parts, problems)
@@ -79,19 +76,31 @@ def load(path: Path) -> Config:
     return replace(config, routes=routes, problems=tuple(problems))
 
 
-def _read_root(path: Path, site: Path) -> tuple[_Part, list[Problem]]:
+def _read_root(path: Path, site: Path) -> _Part:
+    if not path.exists():
+        raise ConfigError(
+            [
+                Problem(
+                    code="C000",
+                    message=f"there is no configuration `{path}`",
+                    help="`gateway init DIR` lays out a new site, `gateway --config FILE` names another file",
+                )
+            ]
+        )
     try:
-        return replace(_read_part(path, site), root=True), []
+        return replace(_read_part(path, site), root=True)
     except ProblemsFound as error:
-        raise ConfigError(error.problems) from error
+        raise ConfigError(error.problems) from None
 
 
 def _read_part(path: Path, site: Path) -> _Part:
     try:
-        file = _masked(yamlfile.read(path))
+        raw = yamlfile.read(path)
     except ProblemsFound as error:
-        raise ProblemsFound([replace_span(problem) for problem in error.problems]) from None
-    if not isinstance(file.data, dict):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        raise ProblemsFound([masked_problem(problem, text) for problem in error.problems]) from None
+    file = masked_file(raw)
+    if not isinstance(raw.data, dict):
         raise ProblemsFound(
             [
                 Problem(
@@ -103,96 +112,139 @@ def _read_part(path: Path, site: Path) -> _Part:
             ]
         )
     problems: list[Problem] = []
-    data = fill_in(file, site, problems)
+    data = fill_in(replace(file, data=raw.data), site, problems)
     if problems:
         raise ProblemsFound(problems)
     return _Part(file, data, root=False)
 
 
-def replace_span(problem: Problem) -> Problem:
-    """The problem with secrets masked in its excerpt."""
-    return msgspec.structs.replace(problem, span=_mask(problem.span)) if problem.span else problem
+def _read_included(path: Path, site: Path) -> _Part:
+    """An included file holds merchants, endpoints, targets and routes; all else belongs into the root file."""
+    part = _read_part(path, site)
+    problems = [
+        Problem(
+            code="C003",
+            message=f"`{section}`: a table of keys and values is expected",
+            span=part.file.span((section,)),
+            label="this value",
+        )
+        for section in _SECTIONS
+        if section in part.data and not isinstance(part.data[section], dict)
+    ]
+    if part.data.get("version", "1") != "1":
+        problems.append(
+            Problem(
+                code="C003",
+                message="`version`: `1` is expected",
+                span=part.file.span(("version",)),
+                label="this value",
+            )
+        )
+    known = ("version", *_SECTIONS)
+    roots = [name for name in ConfigModel.model_fields if name not in known]
+    for key in part.data:
+        if key in roots:
+            problems.append(
+                Problem(
+                    code="C001",
+                    message=f"`{key}` belongs into the configuration itself, not into an included file",
+                    span=part.file.span((key,), key=True),
+                    help=f"move it there; here may stand {', '.join(f'`{name}`' for name in known)}",
+                )
+            )
+        elif key not in known:
+            near = library.similar(key, known)
+            problems.append(
+                Problem(
+                    code="C001",
+                    message=f"unknown key `{key}`",
+                    span=part.file.span((key,), key=True),
+                    label="not an option here",
+                    help=f"there is an option with a similar name: `{near}`"
+                    if near
+                    else f"options here are {', '.join(f'`{name}`' for name in known)}",
+                )
+            )
+    if problems:
+        raise ProblemsFound(problems)
+    return part
 
 
-def _masked(file: YamlFile) -> YamlFile:
-    """The file with secrets masked in every excerpt that a problem may show."""
-    return replace(
-        file,
-        spans={at: _mask(span) for at, span in file.spans.items()},
-        keys={at: _mask(span) for at, span in file.keys.items()},
-    )
-
-
-def _mask(span: Span) -> Span:
-    text = span.text and _SECRET.sub(lambda m: m.group(1) + "*" * len(m.group(2)), span.text)
-    return msgspec.structs.replace(span, text=text)
-
-
-def _included(root: _Part, site: Path, problems: list[Problem]) -> Iterable[Path]:
+def _included(root: _Part, path: Path, problems: list[Problem]) -> Iterator[Path]:
+    """The files that `include:` names, each once and never the root file itself."""
     masks = root.data.get("include") or []
+    seen = {path.resolve()}
     for index, mask in enumerate(masks if isinstance(masks, list) else []):
-        found = sorted(site.glob(str(mask))) if not str(mask).startswith("/") else []
+        try:
+            found = sorted(file for file in path.resolve().parent.glob(str(mask or "")) if file.is_file())
+        except (ValueError, NotImplementedError):  # an empty mask, or one that begins with /
+            found = []
         if not found:
             problems.append(
                 Problem(
                     code="C004",
                     level="warning",
-                    message=f"`{mask}` names no file",
+                    message=f"`{mask or ''}` names no file",
                     span=root.file.span(("include", index)),
                     help="masks count from the folder of config.yaml",
                 )
             )
-        yield from found
+        for file in found:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
 
 
 def _validate(parts: list[_Part], problems: list[Problem]) -> ConfigModel:
     """Validate all parts together; what is wrong in an included part takes only that part out."""
     kept = list(parts)
     while True:
-        merged, owner = _merge(kept, problems)
+        merged, owner, twice = _merge(kept)
         try:
-            return ConfigModel.model_validate(merged)
+            model = ConfigModel.model_validate(merged)
         except ValidationError as error:
             fatal: list[Problem] = []
             broken: set[int] = set()
             for item in error.errors(include_url=False):
                 part = _owner(item["loc"], owner, kept[0])
-                problem = word(item, part.file, merged)
                 broken.add(id(part))
-                (fatal if part.root else problems).append(problem)
+                (fatal if part.root else problems).append(word(item, part.file, merged))
             if fatal:
-                raise ConfigError([*problems, *fatal]) from error
+                raise ConfigError([*problems, *twice, *fatal]) from None  # pydantic's own text shows the values
             kept = [part for part in kept if id(part) not in broken]
+        else:
+            problems.extend(twice)
+            return model
 
 
-def _merge(parts: list[_Part], problems: list[Problem]) -> tuple[dict[str, Any], dict[tuple[str, str], _Part]]:
-    merged = {key: value for key, value in parts[0].data.items() if key not in _SECTIONS}
+def _merge(parts: list[_Part]) -> tuple[dict[str, Any], dict[tuple[str, str], _Part], list[Problem]]:
+    """All parts as one table, who wrote which member of a section, and what stands in two files."""
+    merged = dict(parts[0].data)
     owner: dict[tuple[str, str], _Part] = {}
-    for part in parts:
-        if not part.root:
-            merged.update({key: value for key, value in part.data.items() if key not in (*_SECTIONS, "version")})
-        for section in _SECTIONS:
-            members = part.data.get(section)
-            if members is None:
-                continue
-            if not isinstance(members, dict):
-                merged[section] = members
-                continue
-            table = merged.setdefault(section, {})
-            for name, value in members.items():
-                if name in table:
-                    problems.append(
-                        Problem(
-                            code="C006",
-                            message=f"`{name}` stands in two files under `{section}`",
-                            span=part.file.span((section, name), key=True),
-                            help="rename one of the two",
-                        )
-                    )
+    twice: list[Problem] = []
+    for section in _SECTIONS:
+        members: dict[str, Any] = {}
+        for part in parts:
+            given = part.data.get(section)
+            for name, value in given.items() if isinstance(given, dict) else ():
+                if name not in members:
+                    members[name] = value
+                    owner[section, name] = part
                     continue
-                table[name] = value
-                owner[section, name] = part
-    return merged, owner
+                first = owner[section, name].file
+                place = first.span((section, name), key=True)
+                twice.append(
+                    Problem(
+                        code="C006",
+                        message=f"`{name}` stands in two files under `{section}`",
+                        span=part.file.span((section, name), key=True),
+                        label=f"first in {first.path}:{place.line}" if place else None,
+                        help="rename one of the two; this one is left out",
+                    )
+                )
+        if isinstance(merged.get(section), dict | None):
+            merged[section] = members
+    return merged, owner, twice
 
 
 def _owner(location: Sequence[Any], owner: dict[tuple[str, str], _Part], root: _Part) -> _Part:

@@ -16,13 +16,17 @@ _UNITS = {
     "h": 3600, "hour": 3600, "hours": 3600,
     "d": 86400, "day": 86400, "days": 86400,
 }  # fmt: skip
+_LONGEST = 366 * 86400
 
 
 def _duration(value: Any) -> Any:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", value) if isinstance(value, str) else None
     if match is None or match.group(2) not in _UNITS:
         raise ValueError("a time span is a number and a unit, such as `30 s`, `5 min` or `1 h`")
-    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2)])
+    seconds = float(match.group(1)) * _UNITS[match.group(2)]
+    if not seconds <= _LONGEST:
+        raise ValueError("a time span is at most 366 days")
+    return timedelta(seconds=seconds)
 
 
 def _masks(value: Any) -> Any:
@@ -31,9 +35,9 @@ def _masks(value: Any) -> Any:
 
 def _after(value: Any) -> Any:
     """`delete` and `keep` are words, `{move: done}` names a folder."""
-    if isinstance(value, str):
+    if value in ("delete", "keep", "move"):
         return {"action": value}
-    if isinstance(value, dict) and set(value) == {"move"}:
+    if isinstance(value, dict) and set(value) == {"move"} and isinstance(value["move"], str | None):
         return {"action": "move", "folder": value["move"]}
     raise ValueError("write `delete`, `keep` or `{move: FOLDER}`")
 
@@ -45,7 +49,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=6
 class Model(BaseModel):
     """Unknown keys are problems; nothing can be changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class AfterModel(Model):

@@ -94,6 +94,15 @@ class Resolver:
     def _all_merchants(self) -> dict[str, tuple[str | None, dict[str, TargetModel]]]:
         model = self._model
         if model.merchants:
+            if model.merchant is not None:
+                self._problems.append(
+                    Problem(
+                        code="C003",
+                        message="`merchant` and `merchants` are both there; `merchant` is left out",
+                        span=self._span(("merchant",), key=True),
+                        help="write every merchant under `merchants:`, with its name",
+                    )
+                )
             return {name: (m.company_id, {**model.targets, **m.targets}) for name, m in model.merchants.items()}
         single = model.merchant
         targets = {**model.targets, **(single.targets if single else {})}
@@ -152,6 +161,16 @@ class Resolver:
             )
             return None
         if route.merchant not in self._merchants:
+            if not self._model.merchants:
+                self._problems.append(
+                    Problem(
+                        code="C004",
+                        message=f"there is no merchant `{route.merchant}`",
+                        span=self._span((*base, "merchant")),
+                        help="leave `merchant:` out here: this site has a single one, without a name",
+                    )
+                )
+                return None
             self._unknown("merchant", route.merchant, self._merchants, (*base, "merchant"))
             return None
         return route.merchant

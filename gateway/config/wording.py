@@ -3,112 +3,146 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from gateway import library
+from gateway.config.masking import without_value
 from gateway.config.model import ConfigModel
 from gateway.diagnostics import Problem
-from gateway.endpoints.ftp import FtpOptions
-from gateway.endpoints.local import LocalOptions
-from gateway.yamlfile import YamlFile
+from gateway.endpoints import EndpointModel
+from gateway.yamlfile import Location, YamlFile
 
+ENDPOINT_TYPES: dict[str, type[BaseModel]] = {
+    model.model_fields["type"].default: model for model in get_args(get_args(EndpointModel)[0])
+}
+_TYPES = " or ".join(f"`type: {name}`" for name in ENDPOINT_TYPES)
 _PLAIN = {
     "string_type": "text is expected",
     "dict_type": "a table of keys and values is expected",
     "model_type": "a table of keys and values is expected",
+    "model_attributes_type": "a table of keys and values is expected",
     "list_type": "a list is expected",
     "too_short": "at least one is expected",
+    "int_type": "a whole number is expected",
+    "int_parsing": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "float_parsing": "a number is expected",
+    "bool_type": "`true` or `false` is expected",
+    "bool_parsing": "`true` or `false` is expected",
+    "date_type": "a day such as 2026-11-01 is expected",
+    "date_parsing": "a day such as 2026-11-01 is expected",
+    "date_from_datetime_parsing": "a day such as 2026-11-01 is expected",
+    "date_from_datetime_inexact": "a day such as 2026-11-01 is expected",
+    "path_type": "a path is expected",
+    "string_pattern_mismatch": "only letters, digits, `-` and `_` are expected, a letter or digit first",
+    "greater_than_equal": "at least {ge} is expected",
+    "less_than_equal": "at most {le} is expected",
+    "greater_than": "more than {gt} is expected",
+    "string_too_long": "at most {max_length} characters are expected",
 }
 
 
 def word(item: Any, file: YamlFile, data: Any) -> Problem:
     """A pydantic error in the words of this product, at its place."""
-    location = tuple(part for part in item["loc"] if part in _steps(data, item["loc"]) or isinstance(part, int))
+    location = _in_the_file(data, item["loc"])
     kind, last = item["type"], str(item["loc"][-1])
     if kind == "extra_forbidden":
-        known = _known_keys(item["loc"])
-        near = library.similar(last, known)
-        return Problem(
-            code="C001",
-            message=f"unknown key `{last}`",
-            span=file.span(location, key=True),
-            label="not an option here",
-            help=f"there is an option with a similar name: `{near}`" if near else _options_line(known),
-        )
+        return _unknown_key(item["loc"], location, file)
     if kind == "missing":
         return Problem(
-            code="C002",
-            message=f"`{last}` is missing",
-            span=file.span(location[:-1], key=True),
-            help=f"add `{last}:`",
+            code="C002", message=f"`{last}` is missing", span=file.span(location, key=True), help=f"add `{last}:`"
         )
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
+    if kind == "union_tag_not_found":
+        return Problem(
+            code="C002",
+            message="`type` is missing",
+            span=file.span(location, key=True),
+            help=f"add {_TYPES}",
+        )
+    if kind == "union_tag_invalid":
         return Problem(
             code="C003",
-            message="the endpoint's `type` is not known",
-            span=file.span((*location, "type")) or file.span(location),
-            help="write `type: local` or `type: ftp`",
+            message=f"there is no endpoint type `{item['ctx']['tag']}`",
+            span=file.span((*location, "type")),
+            help=f"write {_TYPES}",
         )
-    if kind == "string_pattern_mismatch" and "[key]" in item["loc"]:
+    if "[key]" in item["loc"]:
         return Problem(
             code="C003",
             message=f"`{item['input']}` cannot be a name",
             span=file.span(location, key=True),
-            help="names have letters, digits, `-` and `_`",
+            help="names have letters, digits, `-` and `_`, at most 60, and a letter or digit first",
         )
-    said = _PLAIN.get(kind) or item["msg"].removeprefix("Value error, ")
     return Problem(
-        code="C003", message=f"`{last}`: {said[0].lower()}{said[1:]}", span=file.span(location), label="this value"
+        code="C003", message=f"`{last}`: {_said(kind, item)}", span=file.span(location), label="this value"
     )
 
 
-def _steps(data: Any, location: Sequence[Any]) -> list[Any]:
-    """The members of a pydantic location that are keys of the file (it also names union members)."""
-    steps = []
-    for part in location:
+def _said(kind: str, item: Any) -> str:
+    context = item.get("ctx", {})
+    if kind == "literal_error":
+        words = str(context["expected"]).replace("'", "`")
+        return f"{words} is expected"
+    if kind in _PLAIN:
+        return _PLAIN[kind].format(**context)
+    said = str(item["msg"]).removeprefix("Value error, ")
+    return f"{said[0].lower()}{said[1:]}"
+
+
+def _unknown_key(told: Sequence[Any], location: Location, file: YamlFile) -> Problem:
+    last = str(told[-1])
+    options = _options_at(told)
+    known = list(options)
+    near = library.similar(last, known)
+    span = file.span(location, key=True)
+    if told[0] == "endpoints" and (near is None or options[near].annotation is SecretStr):
+        span = without_value(span, file.spans.get(location))
+    return Problem(
+        code="C001",
+        message=f"unknown key `{last}`",
+        span=span,
+        label="not an option here",
+        help=f"there is an option with a similar name: `{near}`" if near else _options_line(known),
+    )
+
+
+def _in_the_file(data: Any, told: Sequence[Any]) -> Location:
+    """The part of a pydantic location that leads somewhere in the file (it also names types of endpoints)."""
+    steps: list[str | int] = []
+    for part in told:
         in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
         if in_list or (isinstance(data, dict) and part in data):
             data = data[part]
             steps.append(part)
-        elif part == location[-1]:
-            steps.append(part)
-    return steps
+    return tuple(steps)
 
 
-def _known_keys(location: Sequence[Any]) -> list[str]:
+def _options_at(told: Sequence[Any]) -> dict[str, FieldInfo]:
     """The options at a place of the model, by the names that stand in the file."""
     model: Any = ConfigModel
-    for part in location[:-1]:
-        field = _field(model, part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        model = _inner(field.annotation, part) if field is not None else model
-        if isinstance(part, str) and part in _TAGS:
-            model = _TAGS[part]
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return [field.alias or name for name, field in model.model_fields.items()]
-    return []
+    if told[0] == "endpoints" and len(told) > 3:
+        model = ENDPOINT_TYPES[told[2]]
+    else:
+        for part in told[:-1]:
+            field = options_of(model).get(part)
+            model = _inner(field.annotation) if field is not None else model
+    return options_of(model)
 
 
-_TAGS: dict[str, type[BaseModel]] = {"local": LocalOptions, "ftp": FtpOptions}
+def options_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The options of a model, by the names that stand in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _field(model: type[BaseModel], name: Any) -> Any:
-    for key, field in model.model_fields.items():
-        if name in (key, field.alias):
-            return field
-    return None
-
-
-def _inner(annotation: Any, _part: Any) -> Any:
+def _inner(annotation: Any) -> Any:
     """The model inside `dict[Name, Model]`, `list[Model]` or `Model | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for member in reversed(getattr(annotation, "__args__", ())):
-        inner = _inner(member, None)
-        if inner is not None:
-            return inner
-    return None
+    return next((inner for member in reversed(get_args(annotation)) if (inner := _inner(member))), None)
 
 
 def _options_line(known: list[str]) -> str | None:

@@ -31,7 +31,7 @@ from gateway.endpoints.base import (
     in_order,
     temporary_name,
 )
-from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, LoginRefused, OutcomeUnknown
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
@@ -214,7 +214,7 @@ class FtpSession:
     def _refusal(self, what: str, error: ftplib.error_perm) -> EndpointRefused:
         code = _code(error)
         if code == "530":
-            return EndpointRefused(
+            return LoginRefused(
                 f"{self._options.host}: the login of `{self._options.user}` is refused: `{_said(error)}`",
                 code="E002",
                 help="check `user:` and `password:` of the endpoint",

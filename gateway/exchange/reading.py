@@ -11,14 +11,17 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.diagnostics import Problem
-from gateway.errors import EndpointError
+from gateway.errors import EndpointError, LoginRefused
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.pipeline import process
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
-from gateway.store.ledger import LaneLease
+from gateway.store.ledger import LaneLease, tell
 from gateway.telemetry import emit
+
+
+LOGIN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ def read_route(
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
     except EndpointError as error:
         problem = endpoint_problem(error)
-        note_scan(site, route.spec.name, problem)
+        failures = note_scan(site, route.spec.name, problem)
+        if isinstance(error, LoginRefused) and failures >= LOGIN_ATTEMPTS:
+            hold_for_login(site, f"route:{route.spec.name}", error)
         emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
         return ReadResult(route.spec.name, problem=problem)
     note_scan(site, route.spec.name, taken.refused)
@@ -74,8 +79,20 @@ def endpoint_problem(error: EndpointError) -> Problem:
     return Problem(code=error.code, message=error.message, help=error.help)
 
 
-def note_scan(site: Site, route: str, problem: Problem | None) -> None:
-    """Remember when a route's source was looked at, and what was wrong with it."""
+def hold_for_login(site: Site, scope: str, error: LoginRefused) -> None:
+    """Stop a route or target whose account is refused; a person mends it and releases it."""
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(tables.hold).values(scope=scope, reason=error.message, actor="gateway", since=now)
+        connection.execute(statement.on_conflict_do_nothing())
+        tell(connection, now, "held", scope=scope, actor="gateway", reason=error.message)
+    emit("held", level="error", scope=scope, reason=error.message)
+
+
+def note_scan(site: Site, route: str, problem: Problem | None) -> int:
+    """Remember when a route's source was looked at, and what was wrong with it. Returns the failures in a row."""
+    failures = 0
     now, table = site.ledger.now(), tables.route_state
     values = {
         "scanned_at": now,
@@ -85,9 +102,11 @@ def note_scan(site: Site, route: str, problem: Problem | None) -> None:
     }
     with site.ledger.write() as connection:
         if problem is not None:
-            failures = connection.execute(select(table.c.failures).where(table.c.route == route)).scalar() or 0
-            values = {"scanned_at": now, "failures": failures + 1, "problem": problems_as_json([problem])}
+            before = connection.execute(select(table.c.failures).where(table.c.route == route)).scalar() or 0
+            failures = before + 1
+            values = {"scanned_at": now, "failures": failures, "problem": problems_as_json([problem])}
         _upsert(connection, route, values)
+    return failures
 
 
 def held_reason(site: Site, scope: str) -> str | None:

@@ -77,6 +77,11 @@ def _do_release(site: Site, actor: str, scope: str) -> str:
         connection.execute(delete(tables.hold).where(tables.hold.c.scope == scope))
         tell(connection, now, "released", scope=scope, actor=actor)
         if scope.startswith("target:"):
+            connection.execute(
+                update(_delivery)
+                .where(_delivery.c.target == scope.split(":", 1)[1], _delivery.c.state == "deferred")
+                .values(attempts=0)
+            )
             site.lanes.urge(connection, f"ship:{scope.split(':', 1)[1]}")
     return f"{scope.replace(':', ' ')} goes on"
 

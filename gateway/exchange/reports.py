@@ -305,7 +305,15 @@ def _matters(connection: Connection) -> list[OpenMatter]:
                 f"delivery {row.state}", row.name, row.route, row.created_at, said, f"gateway retry {row.id}"
             )
         )
-    return found + _failed_inputs(connection)
+    return found + _failed_inputs(connection) + _holds(connection)
+
+
+def _holds(connection: Connection) -> list[OpenMatter]:
+    found = []
+    for row in connection.execute(select(tables.hold)):
+        what, name = row.scope.split(":", 1)
+        found.append(OpenMatter(f"{what} held", name, name, row.since, row.reason, f"gateway release {name}"))
+    return found
 
 
 def _failed_inputs(connection: Connection) -> list[OpenMatter]:

@@ -1,0 +1,363 @@
+"""The way to the target: a server that is down, names that are taken, interruptions between any two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.endpoints import Staged, Written
+from gateway.endpoints.local import LocalTarget
+from gateway.errors import EndpointRefused, EndpointUnreachable, OutcomeUnknown
+from tests.exchange.conftest import TestSite
+from tests.exchange.shop import export
+from tests.servers import PASSWORD, USER, RunningFtp, ftp_server
+
+FTP = f"""\
+  office:
+    type: ftp
+    host: 127.0.0.1
+    port: {{port}}
+    user: {USER}
+    password: "${{{{file:password}}}}"
+    connect_timeout: 2
+    data_timeout: 5
+"""
+
+
+def use_ftp(site: TestSite, port: int, route: str = "") -> None:
+    """Ship to an FTP server instead of a folder."""
+    (site.folder / "password").write_text(PASSWORD)
+    site.configure(route, endpoints=FTP.format(port=port), replace=("endpoint: out", "endpoint: office"))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[RunningFtp]:
+    root = tmp_path / "office"
+    (root / "pohoda").mkdir(parents=True)
+    with ftp_server(root) as server:
+        yield server
+
+
+def test_orders_arrive_on_an_ftp_server_under_their_final_names(site: TestSite, office: RunningFtp) -> None:
+    use_ftp(site, office.port)
+    site.drop("orders.xml", export("1001", "1002"))
+    site.run()
+    assert list(site.shipped("office/pohoda")) == ["shop-main_order_1001.xml", "shop-main_order_1002.xml"]
+    assert site.numbers("office/pohoda") == ["1001", "1002"]
+
+
+def test_a_target_that_is_down_loses_nothing_and_doubles_nothing(site: TestSite, tmp_path: Path) -> None:
+    # given a server that is down
+    root = tmp_path / "office"
+    (root / "pohoda").mkdir(parents=True)
+    with ftp_server(root) as server:
+        port = server.port
+    use_ftp(site, port)
+    site.drop("orders.xml", export("1001", "1002"))
+    # when
+    result = site.run()
+    # then
+    assert "connection refused" in result.unreachable["pohoda"]
+    assert [line.state for line in result.exchanges] == ["on its way"]
+    assert site.status().routes[0].waiting == 2
+    # and when the server is back, everything arrives once
+    with ftp_server(root, port=port):
+        site.run()
+        site.run()
+    assert site.numbers("office/pohoda") == ["1001", "1002"]
+
+
+def test_a_wrong_password_holds_the_target_after_three_logins_and_says_so(
+    site: TestSite, office: RunningFtp
+) -> None:
+    # given
+    use_ftp(site, office.port)
+    (site.folder / "password").write_text("wrong")
+    site.drop("orders.xml", export("1001", "1002"))
+    # when it is tried again and again
+    for _ in range(5):
+        site.run()
+    # then it is not hammered, and nothing is lost
+    (matter,) = site.status().matters
+    assert (matter.what, matter.name, matter.do) == ("target held", "pohoda", "gateway release pohoda")
+    assert matter.reason.startswith("127.0.0.1: the login of `shop` is refused: `530")
+    (story,) = site.story("1001")
+    assert [d["attempts"] for d in story.deliveries] == [2]
+    # and once the password is mended and the target released, everything goes out
+    (site.folder / "password").write_text(PASSWORD)
+    site.do("release", "pohoda")
+    site.run()
+    assert site.numbers("office/pohoda") == ["1001", "1002"]
+    assert site.status().matters == ()
+
+
+def test_a_wrong_password_at_a_source_holds_its_route(site: TestSite, office: RunningFtp) -> None:
+    routes = """\
+  by-ftp:
+    origin: shop-main
+    from: {endpoint: office, folder: /pohoda}
+    mapping: shoptet/order
+    to: [{target: pohoda, template: pohoda/order, schema: pohoda/data}]
+"""
+    (site.folder / "password").write_text("wrong")
+    site.configure(routes=routes, endpoints=FTP.format(port=office.port))
+    for _ in range(4):
+        site.run()
+    (matter,) = site.status().matters
+    assert (matter.what, matter.name) == ("route held", "by-ftp")
+
+
+def test_a_foreign_file_of_the_same_name_is_never_overwritten(site: TestSite) -> None:
+    place = site.folder / "out" / "pohoda"
+    place.mkdir(parents=True)
+    (place / "shop-main_order_1001.xml").write_bytes(b"typed by hand")
+    site.drop("orders.xml", export("1001", "1002"))
+    site.run()
+    assert (place / "shop-main_order_1001.xml").read_bytes() == b"typed by hand"
+    assert site.numbers() == ["1002"]
+    (matter,) = site.status().matters
+    assert matter.what == "delivery failed"
+    # and when the file is moved away, the delivery is retried
+    (place / "shop-main_order_1001.xml").unlink()
+    site.do("retry", "1001")
+    site.run()
+    assert site.numbers() == ["1001", "1002"]
+
+
+def test_the_same_order_by_folder_and_by_ftp_is_sent_once(site: TestSite, tmp_path: Path) -> None:
+    # given the shop leaves its export on an FTP server, and somebody drops the same order by hand
+    shop = tmp_path / "shop-account"
+    (shop / "export").mkdir(parents=True)
+    (shop / "export" / "orders-1.xml").write_bytes(export("1001", "1002"))
+    with ftp_server(shop) as server:
+        (site.folder / "password").write_text(PASSWORD)
+        routes = """\
+  by-ftp:
+    origin: shop-main
+    from: {endpoint: office, folder: /export, files: "orders*.xml", after: {move: done}}
+    mapping: shoptet/order
+    to: [{target: pohoda, template: pohoda/order, schema: pohoda/data}]
+"""
+        site.configure(routes=routes, endpoints=FTP.format(port=server.port))
+        site.drop("by-hand.xml", export("1002", "1003"))
+        site.run()
+        site.run()
+    # then
+    assert site.numbers() == ["1001", "1002", "1003"]
+    # and the export was put away on the server
+    assert [path.name for path in (shop / "export").iterdir()] == ["done"]
+    assert (shop / "export" / "done" / "orders-1.xml").exists()
+
+
+def test_a_source_that_is_down_is_told_and_the_other_routes_go_on(site: TestSite) -> None:
+    routes = """\
+  by-ftp:
+    origin: shop-main
+    from: {endpoint: office, folder: /export}
+    mapping: shoptet/order
+    to: [{target: pohoda, template: pohoda/order, schema: pohoda/data}]
+"""
+    (site.folder / "password").write_text(PASSWORD)
+    site.configure(routes=routes, endpoints=FTP.format(port=1))
+    site.drop("orders.xml", export("1001"))
+    result = site.run()
+    assert site.numbers() == ["1001"]
+    assert list(result.unreachable) == ["by-ftp"]
+    states = {route.route: route.state for route in site.status().routes}
+    assert states == {"shop": "up", "by-ftp": "down"}
+
+
+def test_a_folder_that_vanished_is_an_error_and_never_no_orders(site: TestSite, tmp_path: Path) -> None:
+    shop = tmp_path / "shop-account"
+    shop.mkdir()
+    with ftp_server(shop) as server:
+        routes = """\
+  by-ftp:
+    origin: shop-main
+    from: {endpoint: office, folder: /export}
+    mapping: shoptet/order
+    to: [{target: pohoda, template: pohoda/order, schema: pohoda/data}]
+"""
+        (site.folder / "password").write_text(PASSWORD)
+        site.configure(routes=routes, endpoints=FTP.format(port=server.port))
+        result = site.run()
+    assert "cannot be entered" in result.unreachable["by-ftp"]
+
+
+def test_kept_files_are_read_again_only_when_they_change(site: TestSite) -> None:
+    inbox = site.folder / "exports"
+    inbox.mkdir()
+    (inbox / "orders.xml").write_bytes(export("1001"))
+    site.configure(
+        "from: {endpoint: shop-folder, after: keep}",
+        endpoints="  shop-folder: {type: local, path: exports}",
+    )
+    first = site.run()
+    second = site.run()
+    assert (len(first.exchanges), len(second.exchanges)) == (1, 0)
+    # and the same name with new content is new
+    (inbox / "orders.xml").write_bytes(export("1001", "1002"))
+    site.run()
+    assert site.numbers() == ["1001", "1002"]
+    assert (inbox / "orders.xml").exists()
+
+
+class TestInterruptions:
+    """The process ends between any two steps of a delivery; the next run finishes it exactly once."""
+
+    @pytest.fixture
+    def dropped(self, site: TestSite) -> TestSite:
+        site.drop("orders.xml", export("1001"))
+        return site
+
+    def interrupted(self, site: TestSite, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool) -> None:
+        """Run until `step` of the target is reached (or just done), where the process 'ends'."""
+        original = getattr(LocalTarget, step)
+
+        class Killed(BaseException):
+            """Nothing catches this: it stands for the end of the process."""
+
+        def ends(self: LocalTarget, *args: object, **options: object) -> object:
+            if after:
+                original(self, *args, **options)
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalTarget, step, ends)
+            with pytest.raises(Killed):
+                site.run()
+
+    @pytest.mark.parametrize("step", ["stage", "publish"])
+    @pytest.mark.parametrize("after", [False, True])
+    def test_nothing_is_lost_and_nothing_doubled(
+        self, dropped: TestSite, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+    ) -> None:
+        self.interrupted(dropped, monkeypatch, step, after=after)
+        dropped.run()
+        assert dropped.numbers() == ["1001"]
+        assert dropped.status().matters == ()
+        assert [name for name in dropped.shipped() if name.startswith(".")] == []
+
+    def test_a_file_that_the_receiver_took_meanwhile_is_not_sent_again(
+        self, dropped: TestSite, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given the process ends right after the rename
+        self.interrupted(dropped, monkeypatch, "publish", after=True)
+        # and the accounting program takes the file before the gateway runs again
+        (dropped.folder / "out" / "pohoda" / "shop-main_order_1001.xml").unlink()
+        # when
+        dropped.run()
+        # then it counts as delivered
+        assert dropped.shipped() == {}
+        (story,) = dropped.story("1001")
+        assert (story.deliveries[0]["state"], story.postings[0].state) == ("delivered", "sent")
+        assert story.timeline[-1].detail["found"] == "taken by the receiver"
+
+
+def test_a_lost_answer_is_settled_by_looking(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = LocalTarget.publish
+
+    def loses_the_answer(self: LocalTarget, staged: Staged) -> Written:
+        original(self, staged)
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    monkeypatch.setattr(LocalTarget, "publish", loses_the_answer)
+    site.drop("orders.xml", export("1001", "1002"))
+    site.run()
+    assert site.numbers() == ["1001", "1002"]
+    assert site.status().matters == ()
+
+
+def test_where_nobody_can_look_the_delivery_is_in_doubt_and_a_person_decides(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a server that loses the answer and does not let us look
+    def loses_the_answer(self: LocalTarget, staged: Staged) -> Written:
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    def refuses(self: LocalTarget, staged: Staged) -> Written:
+        raise EndpointRefused("listing is not allowed here", code="E004")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "publish", loses_the_answer)
+        patch.setattr(LocalTarget, "look", refuses)
+        site.drop("orders.xml", export("1001"))
+        site.run()
+    (matter,) = site.status().matters
+    assert matter.what == "delivery in_doubt"
+    assert matter.reason == (
+        "nobody knows whether `shop-main_order_1001.xml` arrived: listing is not allowed here"
+    )
+    # when the person looks and finds nothing
+    delivery = site.story("1001")[0].deliveries[0]["id"]
+    site.do("retry", delivery)
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().matters == ()
+
+
+def test_a_delivery_in_doubt_that_is_there_is_released(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = LocalTarget.publish
+
+    def loses_the_answer(self: LocalTarget, staged: Staged) -> Written:
+        original(self, staged)
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    def refuses(self: LocalTarget, staged: Staged) -> Written:
+        raise EndpointRefused("listing is not allowed here", code="E004")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "publish", loses_the_answer)
+        patch.setattr(LocalTarget, "look", refuses)
+        site.drop("orders.xml", export("1001"))
+        site.run()
+    site.do("release", "1001")
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().matters == ()
+
+
+def test_when_looking_is_not_possible_for_now_the_delivery_waits_and_is_not_repeated(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = LocalTarget.publish
+
+    def loses_the_answer(self: LocalTarget, staged: Staged) -> Written:
+        original(self, staged)
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    def is_down(self: LocalTarget, staged: Staged) -> Written:
+        raise EndpointUnreachable("no answer in time", code="E001")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "publish", loses_the_answer)
+        patch.setattr(LocalTarget, "look", is_down)
+        site.drop("orders.xml", export("1001"))
+        site.run()
+    assert site.status().routes[0].waiting == 1
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().routes[0].waiting == 0
+
+
+def test_a_held_target_ships_nothing_until_it_is_released(site: TestSite) -> None:
+    site.do("hold", "pohoda")
+    site.drop("orders.xml", export("1001"))
+    site.run()
+    assert site.shipped() == {}
+    site.do("release", "pohoda")
+    site.run()
+    assert site.numbers() == ["1001"]
+
+
+def test_a_held_route_takes_nothing_in_until_it_is_released(site: TestSite) -> None:
+    dropped = site.drop("orders.xml", export("1001"))
+    site.do("hold", "shop")
+    site.run()
+    assert dropped.exists()
+    assert site.status().routes[0].state == "held"
+    site.do("release", "shop")
+    site.run()
+    assert site.numbers() == ["1001"]
