@@ -32,7 +32,13 @@ def ftp_server(root: Path, *, port: int = 0, **handler_options: Any) -> Iterator
     """An FTP server on loopback that ends with the block."""
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, str(root), perm="elradfmwMT")
-    options = {"authorizer": authorizer, "banner": "ready", "auth_failed_timeout": 0.05, "passive_ports": None, **handler_options}
+    options = {
+        "authorizer": authorizer,
+        "banner": "ready",
+        "auth_failed_timeout": 0.05,
+        "passive_ports": None,
+        **handler_options,
+    }
     handler = type("Handler", (FTPHandler,), options)
     loop = IOLoop()
     server = FTPServer(("127.0.0.1", port), handler, ioloop=loop)

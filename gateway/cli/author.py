@@ -36,6 +36,8 @@ def init(
     context: typer.Context, folder: Annotated[Path, typer.Argument(help="The folder of the new site.")]
 ) -> None:
     """Lay out a new site: a commented config.yaml, the drop folder, and a place for own mappings."""
+    from gateway.store.spool import Spool
+
     terminal = session_of(context).terminal
     if (folder / "config.yaml").exists():
         raise UsageError(f"{folder / 'config.yaml'} is there already; choose another folder")
@@ -48,8 +50,7 @@ def init(
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(path.read_bytes())
             terminal.result(f"{terminal.mark('good')} {place}")
-    drop = folder / "spool" / "shoptet-orders" / "in"
-    drop.mkdir(parents=True, mode=0o700, exist_ok=True)
+    drop = Spool(folder / "spool").drop_folder("shoptet-orders")
     terminal.result(f"{terminal.mark('good')} {drop}/")
     terminal.result(f"next: read {folder / 'config.yaml'}, then `cd {folder}`, `gateway check` and `gateway run`")
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
+from threading import get_ident
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from gateway.errors import GatewayError
 from gateway.store import tables
@@ -60,7 +61,7 @@ class Blobs:
         return StoredBlob(digest, segment, 0, size)
 
     def record(self, connection: Connection, stored: Iterable[StoredBlob]) -> None:
-        """Write the rows; a content that is known already keeps its first place."""
+        """Write the rows; a content that is known already keeps its first place, as long as that is there."""
         rows = {blob.sha256: blob for blob in stored}
         if not rows:
             return
@@ -74,6 +75,10 @@ class Blobs:
         new = [msgspec.to_builtins(blob) | {"created_at": now} for sha, blob in rows.items() if sha not in known]
         if new:
             connection.execute(tables.blob.insert(), new)
+        for sha, row in known.items():
+            if not (self.folder / row.segment).exists():
+                place = {"segment": rows[sha].segment, "start": rows[sha].start}
+                connection.execute(update(tables.blob).where(tables.blob.c.sha256 == sha).values(place))
 
     def read(self, digest: str) -> bytes:
         """The whole content. Raises BlobMissing where it is gone or damaged."""
@@ -85,17 +90,34 @@ class Blobs:
         except OSError as error:
             raise BlobMissing(f"the stored bytes {digest[:12]} cannot be read: {error.strerror}") from error
         if sha256(content).hexdigest() != digest:
-            raise BlobMissing(f"the stored bytes {digest[:12]} are damaged: their checksum is another one")
+            raise _damaged(digest)
         return content
 
     @contextmanager
     def as_file(self, digest: str) -> Iterator[Path]:
-        """A file with the content, to be read only and only inside the block."""
+        """A file with the content, to be read only and only inside the block.
+
+        Raises BlobMissing where it is gone or damaged.
+        """
         place = self._place(digest)
         path = self.folder / place.segment
-        if place.start or place.size != path.stat().st_size:
-            raise BlobMissing(f"the stored bytes {digest[:12]} are no whole input")
-        yield path
+        try:
+            is_whole = place.start == 0 and place.size == path.stat().st_size
+            with path.open("rb") as file:
+                found = file_digest(file, "sha256").hexdigest() if is_whole else None
+        except OSError as error:
+            raise BlobMissing(f"the stored bytes {digest[:12]} cannot be read: {error.strerror}") from error
+        if is_whole and found != digest:
+            raise _damaged(digest)
+        if is_whole:
+            yield path
+            return
+        part = self.folder / f".part-{digest}-{get_ident()}.tmp"  # it shares its segment with others
+        try:
+            part.write_bytes(self.read(digest))
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def sweep(self) -> int:
         """Remove segments that no row knows (a crash came between bytes and rows). Returns how many."""
@@ -114,3 +136,7 @@ class Blobs:
         if row is None:
             raise BlobMissing(f"the stored bytes {digest[:12]} are not in the ledger (aged out)")
         return StoredBlob(row.sha256, row.segment, row.start, row.size)
+
+
+def _damaged(digest: str) -> BlobMissing:
+    return BlobMissing(f"the stored bytes {digest[:12]} are damaged: their checksum is another one")

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from gateway.clock import Clock, SystemClock, to_text
@@ -98,10 +99,19 @@ def open_ledger(path: Path, clock: Clock | None = None, *, migrate: bool = True)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     ledger = Ledger(engine, clock or SystemClock())
-    if migrate:
-        from gateway.store.schema import upgrade
+    try:
+        with ledger.read() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+        if migrate:
+            from gateway.store.schema import upgrade
 
-        upgrade(ledger)
+            upgrade(ledger)
+    except DatabaseError as error:
+        ledger.close()
+        raise GatewayError(
+            f"the ledger {path} cannot be opened: {error.orig}; check the disk and the rights of the file, "
+            "or restore it and the folder `blobs` beside it from one backup"
+        ) from error
     return ledger
 
 

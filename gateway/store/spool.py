@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import GatewayError, SpoolInUse
+from gateway.diagnostics import Problem
+from gateway.errors import ConfigError, SpoolInUse
 from gateway.store.files import write_durably
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"})
@@ -37,17 +38,20 @@ class Spool:
         self.ledger = root / "ledger.db"
 
     def prepare(self) -> None:
-        """Create what is missing. Raises GatewayError where the disk is none that a ledger may lie on."""
+        """Create what is missing. Raises ConfigError where no ledger can lie there."""
         try:
             for folder in (self.root, self.work, self.blobs):
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         except OSError as error:
-            raise GatewayError(f"the spool {self.root} cannot be created: {error.strerror}") from error
+            raise _unusable(
+                f"the spool {self.root} cannot be created: {error.strerror}",
+                "set `spool:` in config.yaml to a folder that the gateway's user may write to",
+            ) from error
         kind = file_system_of(self.root)
         if kind in _NETWORK_FILE_SYSTEMS:
-            raise GatewayError(
-                f"the spool {self.root} lies on a network share ({kind}), where a ledger can be damaged; "
-                "set `spool:` in config.yaml to a folder on a local disk"
+            raise _unusable(
+                f"the spool {self.root} lies on a network share ({kind}), where a ledger can be damaged",
+                "set `spool:` in config.yaml to a folder on a local disk",
             )
 
     def drop_folder(self, route: str) -> Path:
@@ -97,7 +101,8 @@ class Spool:
         return "another process"
 
     def _made(self, folder: Path) -> Path:
-        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        for part in (self.root, folder.parent, folder):  # `parents=True` would not make them private
+            part.mkdir(mode=_PRIVATE, parents=part == self.root, exist_ok=True)
         return folder
 
 
@@ -116,6 +121,10 @@ def file_system_of(path: Path) -> str | None:
             if inside and len(point) >= len(best):
                 best, kind = point, parts[2]
     return kind
+
+
+def _unusable(message: str, help_line: str) -> ConfigError:
+    return ConfigError([Problem(code="C008", message=message, help=help_line)])
 
 
 def _myself() -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""The benchmark measures what it says: an input that is accepted whole, and two converters that write the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from benchmarks import generate, run, sites
+
+ROOT = Path(__file__).resolve().parents[2]
+ORDERS = 20
+
+
+def canonical(path: Path) -> bytes:
+    parser = etree.XMLParser(remove_blank_text=True, resolve_entities=False, no_network=True)
+    return etree.tostring(etree.parse(path, parser), method="c14n")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    sites.lay_out(tmp_path)
+    generate.write(ORDERS, tmp_path / run.SOURCE)
+    return tmp_path
+
+
+@pytest.mark.parametrize("variant", run.variants()[1:], ids=lambda variant: variant.name)
+def test_the_gateway_writes_what_the_baseline_writes(site: Path, variant: run.Variant) -> None:
+    run.run(site, *run.variants()[0].arguments)
+    by_hand = canonical(site / run.OUTPUT)
+    (site / run.OUTPUT).unlink()
+    run.run(site, *variant.arguments)
+    assert canonical(site / run.OUTPUT) == by_hand
+    assert by_hand.count(b"<dat:dataPackItem ") == ORDERS
+    assert b'id="bench:order:2026000001"' in by_hand
+
+
+def test_the_input_is_as_big_as_said_and_always_the_same(tmp_path: Path) -> None:
+    for name in ("one.xml", "two.xml"):
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.generate", "300", str(tmp_path / name), "--seed", "5"],
+            cwd=ROOT,
+            check=True,
+        )
+    assert (tmp_path / "one.xml").read_bytes() == (tmp_path / "two.xml").read_bytes()
+    root = etree.parse(tmp_path / "one.xml").getroot()
+    assert sum(1 for _ in root.iter("*")) / 300 == pytest.approx(119, abs=3)
+    assert (tmp_path / "one.xml").stat().st_size / 300 == pytest.approx(4000, rel=0.05)
+    assert sum(1 for _ in root.iter("ITEM")) / 300 == pytest.approx(3, abs=0.15)
+
+
+def test_whole_exchange_ships_every_order(tmp_path: Path) -> None:
+    measured = run.exchange(tmp_path, ORDERS, 7, 1)
+    assert len(measured.runs) == 1
+    assert measured.seconds > 0

@@ -1,0 +1,68 @@
+"""The embedded engine keeps the contract of the lanes."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from gateway.clock import ManualClock
+from gateway.store.lanes import Done, SqliteLanes
+from gateway.store.ledger import Ledger
+from tests.store.lane_engine import LaneEngineContract
+
+
+class TestSqliteLanes(LaneEngineContract):
+    @pytest.fixture
+    def engine(self, ledger: Ledger) -> SqliteLanes:
+        return SqliteLanes(ledger, lease=timedelta(seconds=120))
+
+    def test_idle_workers_start_at_once_when_a_lane_is_woken(self) -> None:
+        done = threading.Event()
+        stop = threading.Event()
+        workers = threading.Thread(
+            target=self.engine.run,
+            args=(lambda _: done.set() or Done(),),  # type: ignore[func-returns-value]
+            kwargs={"workers": 2, "stop": stop},
+        )
+        workers.start()
+        try:
+            self.wake("a")
+            assert done.wait(5)
+        finally:
+            stop.set()
+            workers.join()
+
+    def test_the_next_moment_is_that_of_the_lane_that_is_ready_first(self, clock: ManualClock) -> None:
+        assert isinstance(self.engine, SqliteLanes)
+        assert self.engine.next_ready() is None
+        self.wake("late", in_seconds=90)
+        self.wake("soon", in_seconds=30)
+        assert self.engine.next_ready() == clock.now() + timedelta(seconds=30)
+        with self.engine.exclusively("soon"):
+            assert self.engine.next_ready() == clock.now() + timedelta(seconds=90)
+
+    def test_the_heart_of_a_long_turn_beats_by_itself(self, ledger: Ledger) -> None:
+        # given a lease of 0.3 seconds by the clock of the ledger, which the beats read
+        engine = SqliteLanes(ledger, lease=timedelta(seconds=0.3))
+        with engine.exclusively("a") as lease:
+            renewed = threading.Event()
+            until = [None]
+
+            def beats() -> None:
+                for _ in range(100):
+                    with ledger.read() as connection:
+                        found = connection.exec_driver_sql("SELECT lease_until FROM lane").scalar()
+                    if until[0] not in (None, found):
+                        renewed.set()
+                        return
+                    until[0] = found
+                    assert isinstance(ledger.clock, ManualClock)
+                    ledger.clock.advance(0.01)
+                    threading.Event().wait(0.02)
+
+            beats()
+            assert renewed.is_set()
+            with ledger.write(lease):
+                pass
