@@ -57,11 +57,11 @@ def convert(order: etree._Element) -> str:
     """One order as a dataPackItem."""
     top = {child.tag: child for child in order}
     customer = {child.tag: child for child in top["CUSTOMER"]}
-    total = {child.tag: child.text for child in top["TOTAL_PRICE"]}
-    number = escaped(top["CODE"].text)
-    day = top["DATE"].text[:10]
-    billing = {child.tag: child.text for child in customer["BILLING_ADDRESS"]}
-    delivery = {child.tag: child.text for child in customer["SHIPPING_ADDRESS"]}
+    total = {child.tag: child.text or "" for child in top["TOTAL_PRICE"]}
+    number = escaped(top["CODE"].text or "")
+    day = (top["DATE"].text or "")[:10]
+    billing = {child.tag: child.text or "" for child in customer["BILLING_ADDRESS"]}
+    delivery = {child.tag: child.text or "" for child in customer["SHIPPING_ADDRESS"]}
     lines, payment, carrier, added = items(top["ORDER_ITEMS"])
     gross, rounding = float(total["WITH_VAT"]), float(total["ROUNDING"])
     if abs(gross - added) > 0.01 * len(top["ORDER_ITEMS"]) + abs(rounding) + 1e-6:
@@ -103,7 +103,7 @@ def convert(order: etree._Element) -> str:
     return "".join(pieces)
 
 
-def billing_address(party: dict[str, str | None], email: str | None, phone: str | None) -> str:
+def billing_address(party: dict[str, str], email: str | None, phone: str | None) -> str:
     """The customer. POHODA may link only those with a company or VAT number to its address book."""
     company_id, vat_id = party["COMPANY_ID"], party["VAT_ID"]
     link = "true" if company_id or vat_id else "false"
@@ -119,7 +119,7 @@ def billing_address(party: dict[str, str | None], email: str | None, phone: str 
     return text + "          </typ:address>\n"
 
 
-def whereabouts(party: dict[str, str | None]) -> str:
+def whereabouts(party: dict[str, str]) -> str:
     """Whose address it is and where it is."""
     company, name, city, postcode = party["COMPANY"], party["NAME"], party["CITY"], party["ZIP"]
     street, house, country = party["STREET"], party["HOUSENUMBER"], party["COUNTRY"]
@@ -131,7 +131,7 @@ def whereabouts(party: dict[str, str | None]) -> str:
     if city:
         text += f"            <typ:city>{escaped(line(city)[:45])}</typ:city>\n"
     if street or house:
-        whole = f"{street or ''} {house or ''}"
+        whole = f"{street} {house}"
         text += f"            <typ:street>{escaped(line(whole)[:64])}</typ:street>\n"
     if postcode:
         text += f"            <typ:zip>{escaped(postcode)}</typ:zip>\n"
@@ -145,11 +145,11 @@ def items(rows: etree._Element) -> tuple[list[str], str, str, float]:
     pieces, payment, carrier, added = [], "", "", 0.0
     for row in rows:
         cells = {child.tag: child for child in row}
-        unit_price = {child.tag: child.text for child in cells["UNIT_PRICE"]}
+        unit_price = {child.tag: child.text or "" for child in cells["UNIT_PRICE"]}
         kind, name, variant = cells["TYPE"].text, line(cells["NAME"].text or ""), cells["VARIANT_NAME"].text
-        quantity, price = number(cells["AMOUNT"].text), number(unit_price["WITH_VAT"])
+        quantity, price = plain(cells["AMOUNT"].text or ""), plain(unit_price["WITH_VAT"])
         unit, sku = cells["UNIT"].text, cells["CODE"].text
-        added += float(cells["TOTAL_PRICE"][0].text)
+        added += float(cells["TOTAL_PRICE"][0].text or "")
         if kind == "billing":
             payment = payment or name
         elif kind == "shipping":
@@ -180,7 +180,7 @@ def items(rows: etree._Element) -> tuple[list[str], str, str, float]:
     return pieces, payment, carrier, added
 
 
-def internal_note(top: dict[str, etree._Element], carrier: str, payment: str, paid: str | None) -> str:
+def internal_note(top: dict[str, etree._Element], carrier: str, payment: str, paid: str) -> str:
     """What POHODA has no field for."""
     parts = []
     if shop_remark := top["SHOP_REMARK"].text:
@@ -204,10 +204,8 @@ def rounding_rule(gross: float, to_pay: float, number: str) -> str:
     return "math2one"
 
 
-def number(text: str | None) -> str:
-    """`399.00` as `399`, `79.80` as `79.8`."""
-    if text is None:
-        raise ValueError("a number is missing")
+def plain(text: str) -> str:
+    """`399.00` as `399`, `79.80` as `79.8`; ValueError for what is no number."""
     float(text)
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -10,6 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 _SAMPLE = 0.05
 _LONGEST = 3600.0
 
@@ -22,11 +27,14 @@ class Failed(Exception):
 class Measurement:
     """One run.
 
-    seconds: wall time from start to end. peak_mb: the high-water marks of the process and its workers added up
-    (VmHWM of /proc, looked at every 50 ms; pages that they share are counted in each); None without /proc.
+    seconds: wall time from start to end. cpu: processor seconds of the process and its workers, which say more
+    where the machine is busy; None where the system does not tell. peak_mb: the high-water marks of the process
+    and its workers added up (VmHWM of /proc, looked at every 50 ms; pages that they share are counted in each);
+    None without /proc.
     """
 
     seconds: float
+    cpu: float | None
     peak_mb: float | None
 
 
@@ -35,7 +43,7 @@ def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) 
     marks: dict[int, int] = {}
     ended = threading.Event()
     with tempfile.TemporaryFile() as said:
-        started = time.monotonic()
+        started, spent = time.monotonic(), _spent()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=said)
         watcher = threading.Thread(target=_watch, args=(process.pid, marks, ended), daemon=True)
         watcher.start()
@@ -50,7 +58,17 @@ def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) 
             said.seek(0)
             words = said.read().decode("utf-8", "replace").strip()
             raise Failed(f"`{' '.join(command)}` ended with {code}:\n{words[-2000:]}")
-    return Measurement(seconds, sum(marks.values()) / 1024 if marks else None)
+    after = _spent()
+    cpu = after - spent if after is not None and spent is not None else None
+    return Measurement(seconds, cpu, sum(marks.values()) / 1024 if marks else None)
+
+
+def _spent() -> float | None:
+    """Processor seconds of all child processes that have ended."""
+    if resource is None:
+        return None
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _watch(pid: int, marks: dict[int, int], ended: threading.Event) -> None:

@@ -41,6 +41,11 @@ class Variant:
         return statistics.median(run.seconds for run in self.runs)
 
     @property
+    def cpu(self) -> str:
+        known = [run.cpu for run in self.runs if run.cpu is not None]
+        return f"{statistics.median(known):.2f}" if known else "-"
+
+    @property
     def peak(self) -> str:
         known = [run.peak_mb for run in self.runs if run.peak_mb is not None]
         return f"{max(known):.0f}" if known else "-"
@@ -104,11 +109,12 @@ def speed(folder: Path, orders: int, repeat: int) -> Iterator[str]:
     megabytes = (folder / SOURCE).stat().st_size / 1e6
     yield f"## {orders:,} orders, {megabytes:.1f} MB in, median of {repeat}"
     yield from table(
-        ("variant", "wall s", "orders/s", "MB/s", "peak MB", "x baseline"),
+        ("variant", "wall s", "CPU s", "orders/s", "MB/s", "peak MB", "x baseline"),
         [
             (
                 variant.name,
                 f"{variant.seconds:.2f}",
+                variant.cpu,
                 f"{orders / variant.seconds:,.0f}",
                 f"{megabytes / variant.seconds:.1f}",
                 variant.peak,
@@ -122,9 +128,16 @@ def speed(folder: Path, orders: int, repeat: int) -> Iterator[str]:
     yield ""
     yield f"## A whole exchange: drop folder, ledger, XSD, shipped to a folder; median of {repeat}"
     yield from table(
-        ("variant", "orders", "wall s", "orders/s", "peak MB"),
+        ("variant", "orders", "wall s", "CPU s", "orders/s", "peak MB"),
         [
-            (variant.name, f"{count:,}", f"{variant.seconds:.2f}", f"{count / variant.seconds:,.0f}", variant.peak)
+            (
+                variant.name,
+                f"{count:,}",
+                f"{variant.seconds:.2f}",
+                variant.cpu,
+                f"{count / variant.seconds:,.0f}",
+                variant.peak,
+            )
             for count, variant in whole
         ],
     )

@@ -19,6 +19,7 @@ Whether an error is retryable is decided where the protocol is known, never by t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class ProblemsFound(GatewayError):
         self.problems = tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels from a worker process."""
+        return type(self), (self.problems,)
+
 
 class SourceProblems(ProblemsFound):
     """An input cannot be read to its end, or is not what the mapping reads; nothing of it may be used."""
@@ -74,6 +79,10 @@ class EndpointError(GatewayError):
         self.code = code
         self.help = help
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels from a worker process."""
+        return partial(type(self), code=self.code, help=self.help), (self.message,)
 
 
 class EndpointUnreachable(EndpointError):

@@ -7,6 +7,7 @@ error = a person must step in.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any, Literal
 
@@ -19,10 +20,11 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def configure(*, json: bool, level: Level = "info") -> None:
     """Send log lines to standard error, as JSON or as text for a person."""
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=22)
+        else structlog.dev.ConsoleRenderer(colors=colour, pad_event_to=22)
     )
     structlog.configure(
         processors=[
@@ -38,7 +40,14 @@ def configure(*, json: bool, level: Level = "info") -> None:
 
 
 def emit(event: str, *, level: Level = "info", **facts: object) -> None:
-    """Tell that something happened: a lower-case event name and its facts (never a secret)."""
+    """Tell that something happened: a lower-case event name and its facts (never a secret).
+
+    Where nobody has configured it, warnings and errors go to standard error.
+    """
+    import structlog
+
+    if not structlog.is_configured():
+        configure(json=False, level="warning")
     structlog.get_logger().log(_LEVELS[level], event, **{k: v for k, v in facts.items() if v is not None})
 
 

@@ -33,7 +33,7 @@ DROP_ROUTE, FTP_ROUTE = "shoptet-orders", "shoprenter-orders"
 BROKEN_FILE, UNKNOWN_ORDER, CODE = "orders-one-broken.xml", "2026000402", "D004"
 GOOD_ORDER = "2026000124"
 BUSY = {"in work", "on its way"}
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 CONFIG = """\
 {mark}
@@ -291,13 +291,15 @@ class Demo:
 
     def _gateway(self, *arguments: str) -> str:
         """The output of a command. Raises DemoFailed where it fails."""
-        done = subprocess.run(  # noqa: S603 - our own command
-            self._command(*arguments), capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
-        )
-        if done.returncode != 0:
-            raise DemoFailed(
-                f"`gateway {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}"
+        command = f"gateway {' '.join(arguments)}"
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command
+                self._command(*arguments), capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
             )
+        except subprocess.TimeoutExpired:
+            raise DemoFailed(f"`{command}` did not answer within {PATIENCE:.0f} s") from None
+        if done.returncode != 0:
+            raise DemoFailed(f"`{command}` ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
     def _exchanges(self) -> list[dict[str, Any]]:
@@ -320,7 +322,7 @@ class Demo:
                 raise DemoFailed(f"{otherwise}: it ended with {daemon.returncode}\n{self._log().strip()}")
             if time.monotonic() > until:
                 raise DemoFailed(f"{otherwise} within {PATIENCE:.0f} s; {shown(self.log)} may tell why")
-            time.sleep(0.05)
+            time.sleep(0.2)
 
 
 def place_whole(sample: Path, folder: Path) -> None:

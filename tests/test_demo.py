@@ -18,7 +18,7 @@ def demo(folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -74,7 +74,7 @@ def test_the_commands_at_the_end_work(told: str) -> None:
     assert [command.split()[3] for command in commands] == ["status", "show", "explain", "check", "convert"]
     for command in commands:
         done = subprocess.run(
-            command.split(), cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60, check=False
+            command.split(), cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120, check=False
         )
         assert done.returncode == 0, command + "\n" + done.stderr
 

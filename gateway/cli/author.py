@@ -15,7 +15,7 @@ from gateway import library
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
 from gateway.diagnostics import Problem, count_line, one_line, plural
-from gateway.errors import GatewayError, ProblemsFound, UsageError
+from gateway.errors import ConfigError, GatewayError, ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.mapping import Mapping
     from gateway.rendering import Schema, Template
 
+_UNLOADED = "does not load"
 _FILES = {"mappings": ".yaml", "templates": ".xml.j2", "xsd": ".xsd"}
 
 
@@ -41,6 +42,8 @@ def init(
     terminal = session_of(context).terminal
     if (folder / "config.yaml").exists():
         raise UsageError(f"{folder / 'config.yaml'} is there already; choose another folder")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; choose another folder")
     pattern = Path(library.__file__).parent / "site"
     for path in sorted(pattern.rglob("*")):
         place = folder / path.relative_to(pattern)
@@ -58,7 +61,8 @@ def init(
 def check(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files to check; none = the whole site and what ships with it.")
+        list[Path] | None,
+        typer.Argument(help="Files or folders to check; none = the whole site and what ships with it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
@@ -92,7 +96,8 @@ def check(
         else:
             terminal.result("next: `gateway run`, or `gateway run --once` to try it")
     if bad:
-        raise typer.Exit(4 if any(problem.code == "C000" for problem in problems) else 3)
+        unloaded = any(about == _UNLOADED for _, about, _ in results)
+        raise typer.Exit(ConfigError.exit_code if unloaded else ProblemsFound.exit_code)
 
 
 def one_line_without_place(problem: Problem) -> str:
@@ -106,32 +111,52 @@ _Result = tuple[str, str, tuple[Problem, ...]]
 
 
 def _check_site(session: Session) -> Iterator[_Result]:
+    """The whole site; what is wrong in a file is told there and not once more by the routes that use it."""
+    config: _Result | None = None
     site: Path | None = None
     if session.config_path.exists() or session.config_path != Path("config.yaml"):
         site = session.config_path.resolve().parent
-        yield _check_config(session)
-    for folder in _FILES:
-        for place in library.search_path(folder, site):
-            for path in sorted(place.rglob("*" + _FILES[folder])):
-                if not path.name.startswith("_"):
-                    yield _check_file(path)
+        config = _check_config(session)
+    files = [
+        _check_file(path, site)
+        for folder in _FILES
+        for place in library.search_path(folder, site)
+        for path in _checkable(place, folder)
+    ]
+    if config is not None:
+        told = {problem for _, _, found in files for problem in found}
+        yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
+    yield from files
 
 
 def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
+    site = session.config_path.resolve().parent if session.config_path.exists() else None
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
-        if path.name == session.config_path.name or path.name == "config.yaml":
-            yield _check_config(Session(session.terminal, path))
-        else:
-            yield _check_file(path)
+        files = [file for folder in _FILES for file in _checkable(path, folder)] if path.is_dir() else [path]
+        for file in files:
+            if file.name in (session.config_path.name, "config.yaml"):
+                yield _check_config(Session(session.terminal, file))
+            else:
+                yield _check_file(file, site)
+
+
+def _checkable(place: Path, folder: str) -> list[Path]:
+    """The files of a kind below a folder; what a template includes is checked with that template."""
+    found = sorted(place.rglob("*" + _FILES[folder]))
+    data = [path for path in found if path.suffix == ".yaml" and any(path.parent.glob("*.j2"))]
+    return [path for path in found if not path.name.startswith("_") and path not in data]
 
 
 def _check_config(session: Session) -> _Result:
     from gateway.exchange.site import prepare_route
 
     name = str(session.config_path)
-    config = session.config()
+    try:
+        config = session.config()
+    except ConfigError as error:
+        return name, _UNLOADED, error.problems
     problems = list(config.problems)
     for spec in config.routes.values():
         try:
@@ -142,7 +167,7 @@ def _check_config(session: Session) -> _Result:
     return name, about, tuple(problems)
 
 
-def _check_file(path: Path) -> _Result:
+def _check_file(path: Path, site: Path | None) -> _Result:
     from gateway.yamlfile import shorten
 
     name = shorten(path)
@@ -151,29 +176,29 @@ def _check_file(path: Path) -> _Result:
     if checker is None:
         raise UsageError(f"{name}: only .yaml, .j2 and .xsd files can be checked")
     try:
-        return name, *checker(path)
+        return name, *checker(path, site)
     except ProblemsFound as error:
         return name, "", error.problems
 
 
-def _check_mapping(path: Path) -> tuple[str, tuple[Problem, ...]]:
+def _check_mapping(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
     from gateway.mapping import load
 
-    mapping = load(str(path))
+    mapping = load(str(path), site=site)
     outcomes = mapping.run_tests(root=_root_of(path))
     failures = tuple(problem for outcome in outcomes for problem in outcome.problems)
     return f"{mapping.kind.name}, {plural(len(outcomes), 'test')}", failures
 
 
-def _check_template(path: Path) -> tuple[str, tuple[Problem, ...]]:
+def _check_template(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
     from gateway.rendering import check as check_template
 
     if path.name.startswith("_"):
         return "part of other templates", ()
-    return "fields, filters and includes are known", check_template(str(path))
+    return "fields, filters and includes are known", check_template(str(path), site=site)
 
 
-def _check_schema(path: Path) -> tuple[str, tuple[Problem, ...]]:
+def _check_schema(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]]:
     from gateway.rendering import load_schema
 
     load_schema(str(path))
@@ -218,6 +243,8 @@ def convert(
         raise UsageError(f"{source} is no file")
     if as_json and output is None:
         raise UsageError("--json needs --output: standard output has the XML")
+    if output is not None:
+        _check_output(source, output)
     job = _job(session, mapping, template, route, schema, origin, setting or [], validate=validate)
     conversion = Conversion(source, str(source), job.origin, job.prepare)
     tally, started = Tally(), monotonic()
@@ -230,6 +257,15 @@ def convert(
     _report(session, tally, output, monotonic() - started, as_json=as_json)
     if tally.set_aside:
         raise typer.Exit(3)
+
+
+def _check_output(source: Path, output: Path) -> None:
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; --output names a file")
+    if not output.parent.is_dir():
+        raise UsageError(f"the folder {output.parent} does not exist; create it first")
+    if output.exists() and output.samefile(source):
+        raise UsageError(f"{output} is the input itself; choose another name")
 
 
 class _Job:

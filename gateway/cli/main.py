@@ -10,9 +10,8 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from gateway import __version__
@@ -26,6 +25,10 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 a bug, 2 usage, 3 problems found, 4 the configuration does not load, "
     "5 some exchanges failed, 6 an endpoint could not be reached, 7 the spool is in use, 130 interrupted."
 )
+
+_INTERRUPTED = 130
+# Typer brings its own copy of click since 0.26; before, it is the installed one.
+_Told: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     name="gateway",
@@ -80,23 +83,29 @@ def common(
     ] = False,
 ) -> None:
     """Moves e-shop and marketplace orders into accounting programs as checked files."""
-    context.obj = Session(Terminal(colour=False if no_color else None, quiet=quiet), config, debug)
+    if no_color:
+        os.environ["NO_COLOR"] = "1"  # for log lines, worker processes and the last words of `main` alike
+    context.obj = Session(Terminal(quiet=quiet), config, debug)
 
 
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
     from gateway.cli import author, operate
 
-    author.register(app)
-    operate.register(app)
+    if not app.registered_commands:
+        author.register(app)
+        operate.register(app)
     debug = "--debug" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False))
-    except click.exceptions.Exit as ended:
+        code = app(prog_name="gateway", standalone_mode=False)
+        if code == _INTERRUPTED:
+            _end("gateway: interrupted", _INTERRUPTED, debug=False)
+        sys.exit(code)
+    except typer.Exit as ended:
         sys.exit(ended.exit_code)
-    except click.Abort:
-        _end("gateway: interrupted", 130, debug=False)
-    except click.ClickException as error:
+    except typer.Abort:
+        _end("gateway: interrupted", _INTERRUPTED, debug=False)
+    except _Told as error:
         error.show()
         sys.exit(error.exit_code)
     except ProblemsFound as error:
@@ -106,10 +115,13 @@ def main() -> None:
     except GatewayError as error:
         _end(f"gateway: {error}", error.exit_code, debug=debug)
     except KeyboardInterrupt:
-        _end("gateway: interrupted", 130, debug=False)
+        _end("gateway: interrupted", _INTERRUPTED, debug=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        _end(f"gateway: the operating system says: {error.strerror or error}{place}", 1, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last floor: a bug is told in words, the traceback on request
         _end(
             f"gateway: a bug in the gateway: {type(error).__name__}: {error}\n"

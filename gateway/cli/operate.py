@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ import typer
 
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.diagnostics import Problem, one_line, plural, printable
-from gateway.errors import UsageError
+from gateway.errors import ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
@@ -61,12 +62,20 @@ def _tell_plan(session: Session) -> None:
     from gateway.exchange.site import prepare_route
 
     config, terminal = session.config(), session.terminal
-    terminal.problems(config.problems)
+    problems = list(config.problems)
     for name, spec in config.routes.items():
-        prepare_route(config, spec)
+        try:
+            prepare_route(config, spec)
+        except ProblemsFound as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+            continue
         where = spec.endpoint or f"{config.spool}/{name}/in"
         targets = ", ".join(f"{to.id} ({to.template})" for to in spec.to)
         terminal.result(f"would read {name} from {where} by {spec.mapping} and ship to {targets}")
+    terminal.problems(problems)
+    if any(problem.level == "error" for problem in problems):
+        terminal.result("next: mend what is said above; the routes that are listed run without the others")
+        raise typer.Exit(ProblemsFound.exit_code)
     terminal.result("next: `gateway run`")
 
 
@@ -92,7 +101,11 @@ def _tell_once(terminal: Terminal, result: Any, *, as_json: bool) -> None:
             terminal.note(f"{name}: {printable(reason)}")
         terminal.result(status.summary)
         if status.matters:
-            terminal.result(f"next: `{status.matters[0].do}`; `gateway status` shows all")
+            do = status.matters[0].do
+            do = f"`{do}`" if do.startswith("gateway ") else do
+            terminal.result(f"next: {do}; `gateway status` shows all")
+        elif status.problems:
+            terminal.result("next: mend the configuration; `gateway check` tells what is wrong")
     if result.unreachable:
         raise typer.Exit(6)
     if any(line.state == "failed" for line in result.exchanges) or any(route.failed for route in status.routes):
@@ -113,6 +126,8 @@ def status(
     session = session_of(context)
     terminal = session.terminal
     site = _site(session)
+    if route and route not in site.config.routes:
+        raise UsageError(f"there is no route `{route}`; {_known(site.config.routes)}")
     try:
         found = site_status(site, running=site.spool.is_locked())
         lines = recent_exchanges(site, limit=limit, route=route or None)
@@ -165,9 +180,16 @@ def status(
     if lines:
         terminal.result("")
         _exchange_table(terminal, lines)
+    if found.problems:
+        terminal.result("next: mend the configuration; `gateway check` tells what is wrong")
+    elif lines:
         terminal.result(f"next: `gateway show {lines[0].id}`")
     else:
         terminal.result("next: drop a file into a drop folder (spool/ROUTE/in)")
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"known: {', '.join(names) or 'none'}"
 
 
 def _exchange_table(terminal: Terminal, lines: list[Any]) -> None:

@@ -21,8 +21,8 @@ _GREEN, _RED, _YELLOW, _BOLD, _END = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[1
 class Terminal:
     """The two streams of a command. Colour only where a person sees it, and never with NO_COLOR."""
 
-    def __init__(self, *, colour: bool | None = None, quiet: bool = False) -> None:
-        wished = colour if colour is not None else not os.environ.get("NO_COLOR")
+    def __init__(self, *, quiet: bool = False) -> None:
+        wished = not os.environ.get("NO_COLOR")
         self.colour_out = wished and sys.stdout.isatty()
         self.colour_err = wished and sys.stderr.isatty()
         self.quiet = quiet

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.daemon.service import clean_up, opened
+from gateway.daemon.service import opened
 from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import ReadResult, read_route
@@ -33,7 +33,6 @@ def run_once(
     """One whole turn. Raises SpoolInUse where a daemon holds the spool."""
     result = OnceResult()
     with opened(config, clock) as site:
-        clean_up(site)
         carry_out_open(site)
         for name, route in site.routes.items():
             told(f"reading {name}")

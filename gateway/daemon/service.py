@@ -53,7 +53,6 @@ class Service:
         """Work until `stop` is set. Raises SpoolInUse where another daemon holds the spool."""
         with opened(self._config, self._clock) as site, self._signals():
             self._site = site
-            clean_up(site)
             watching = Watching(self._hint)
             scheduler = self._schedule()
             workers = threading.Thread(
@@ -221,13 +220,17 @@ class Service:
 
 @contextmanager
 def opened(config: Config, clock: Clock | None = None) -> Iterator[Site]:
-    """A site whose spool is held by this process. Raises SpoolInUse, GatewayError."""
+    """A site whose spool is held by this process, free of what the one before left half done.
+
+    Raises SpoolInUse, GatewayError.
+    """
     from gateway.store.spool import Spool
 
     spool = Spool(config.spool)
     spool.prepare()
     with spool.lock():
         site = Site(config, clock=clock)
+        clean_up(site)
         try:
             yield site
         finally:
@@ -235,7 +238,7 @@ def opened(config: Config, clock: Clock | None = None) -> Iterator[Site]:
 
 
 def clean_up(site: Site) -> None:
-    """At the start, with the lock held: free the lanes of the process before, sweep what it left half done."""
+    """With the lock held nobody else is at work: free the lanes of the process before, sweep its leftovers."""
     site.lanes.release_all()
     site.blobs.sweep()
     for leftover in site.spool.work.iterdir():

@@ -15,11 +15,11 @@ _WIDEST = 160
 def render(problem: Problem, *, colour: bool = False) -> str:
     """The whole problem, several lines, no line break at the end."""
     head = f"{problem.level}[{problem.code}]"
-    message = f"{problem.record}: {problem.message}" if problem.record else problem.message
+    message = printable(f"{problem.record}: {problem.message}" if problem.record else problem.message)
     if colour:
         head = f"{_COLOURS[problem.level]}{head}{_END}"
         message = f"{_BOLD}{message}{_END}"
-    lines = [f"{head}: {printable(message)}"]
+    lines = [f"{head}: {message}"]
     gutter = " " * len(str(problem.span.line)) if problem.span and problem.span.line else " "
     bar = f"{_BLUE}|{_END}" if colour else "|"
     if problem.span is not None:

@@ -39,7 +39,11 @@ class LocalOptions(EndpointOptions):
 
     type: Literal["local"] = "local"
     path: Path = Field(description="the folder; relative ones count from the folder of config.yaml")
-    create: bool = Field(default=True, description="create folders that are missing")
+    create: bool | None = Field(
+        default=None,
+        description="create target folders that are missing; default: only below the site's own folder, "
+        "because a folder that is gone may be a disk that is not mounted",
+    )
 
 
 class LocalEndpoint:
@@ -53,10 +57,10 @@ class LocalEndpoint:
 
     def source(self, folder: str, files: Sequence[str], after: AfterWork) -> LocalSource:
         """The folder as a source."""
-        return LocalSource(self._below(folder), files, after)
+        return LocalSource(self.path / folder.lstrip("/"), files, after)
 
     def target(self, folder: str) -> LocalTarget:
-        """The folder as a target."""
+        """The folder as a target, created where the endpoint may."""
         return LocalTarget(self._below(folder))
 
     def probe(self) -> str:
@@ -71,7 +75,8 @@ class LocalEndpoint:
 
     def _below(self, folder: str) -> Path:
         path = self.path / folder.lstrip("/")
-        if self._options.create:
+        may_create = self._options.create
+        if may_create or (may_create is None and not self._options.path.is_absolute()):
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -185,7 +186,8 @@ def _work(pipe: Connection, conversion: Conversion, part: int, parts: int) -> No
             pipe.send(block)
         pipe.send(None)
     except GatewayError as error:
-        pipe.send(error)
+        with suppress(BrokenPipeError):  # another process was faster with its error
+            pipe.send(error)
     except (BrokenPipeError, KeyboardInterrupt):
         return
     finally:

@@ -20,9 +20,14 @@ _EXCHANGE_IN_NAME = re.compile(r"\.\d{6}-[0-9a-z]{7}(?=\.)")
 _quarantine = tables.quarantine
 
 
-def write_set_aside(site: Site, exchange_id: str, input_name: str) -> None:
-    """Write the one-record files of an exchange that are not written yet. Safe to call again."""
+def write_set_aside(site: Site, exchange_id: str) -> None:
+    """Write the one-record files of a planned exchange that are not written yet. Safe to call again."""
     with site.ledger.read() as connection:
+        input_name = connection.execute(
+            select(tables.exchange.c.input_name).where(
+                tables.exchange.c.id == exchange_id, tables.exchange.c.planned_at.is_not(None)
+            )
+        ).scalar()
         rows = connection.execute(
             select(_quarantine).where(
                 _quarantine.c.exchange_id == exchange_id,
@@ -30,6 +35,8 @@ def write_set_aside(site: Site, exchange_id: str, input_name: str) -> None:
                 _quarantine.c.resolved_by.is_(None),
             )
         ).all()
+    if input_name is None:
+        return
     for row in rows:
         folder = site.spool.failed_folder(row.route)
         stem = row.identity if not row.identity.startswith("sha256:") else f"record-{row.position}"

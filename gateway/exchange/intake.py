@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -35,6 +35,7 @@ _exchange, _ack = tables.exchange, tables.ack
 _SECOND_LOOK_LOCAL = 0.2
 _SECOND_LOOK_REMOTE = 2.0
 _LOOK_AGAIN = timedelta(seconds=2)
+_CHUNK = 400
 
 
 @dataclass
@@ -123,7 +124,15 @@ class Intake:
 
     def _candidates(self, source: Source) -> list[Entry]:
         """The entries that are new and stand still."""
-        entries = [entry for entry in source.list() if not self._is_known(entry)]
+        entries, seen_again = [], []
+        with self._site.ledger.read() as connection:
+            for entry in source.list():
+                known = self._known_as(connection, entry)
+                if known is None:
+                    entries.append(entry)
+                else:
+                    seen_again.append(known)
+        self._note_seen(seen_again)
         if not entries:
             return []
         self._wait_for_second_look()
@@ -134,28 +143,32 @@ class Intake:
         remote = self._site.is_remote(self._route.spec)
         self._pause(threading.Event(), _SECOND_LOOK_REMOTE if remote else _SECOND_LOOK_LOCAL)
 
-    def _is_known(self, entry: Entry) -> bool:
-        """Whether this very file was taken in already: its after-work action is owed, or it is kept there."""
-        with self._site.ledger.read() as connection:
-            row = connection.execute(
-                select(_exchange, _ack.c.done_at)
-                .join(_ack, _ack.c.exchange_id == _exchange.c.id)
-                .where(_exchange.c.route == self._route.spec.name, _exchange.c.input_name == entry.name)
-                .order_by(_exchange.c.received_at.desc(), _exchange.c.id.desc())
-                .limit(1)
-            ).one_or_none()
+    def _known_as(self, connection: Connection, entry: Entry) -> str | None:
+        """The exchange that took this very file in: its after-work action is owed, or it is kept there."""
+        row = connection.execute(
+            select(_exchange, _ack.c.done_at)
+            .join(_ack, _ack.c.exchange_id == _exchange.c.id)
+            .where(_exchange.c.route == self._route.spec.name, _exchange.c.input_name == entry.name)
+            .order_by(_exchange.c.received_at.desc(), _exchange.c.id.desc())
+            .limit(1)
+        ).one_or_none()
         if row is None or entry.modified is None:
-            return False
-        is_same = (row.input_size, row.input_modified) == (entry.size, to_text(entry.modified))
-        if not is_same:
-            return False
+            return None
+        if (row.input_size, row.input_modified) != (entry.size, to_text(entry.modified)):
+            return None
         if row.done_at is not None and not self._kept_under(row.configuration):
-            return False
-        with self._site.ledger.write(self._lease) as connection:
-            connection.execute(
-                update(_exchange).where(_exchange.c.id == row.id).values(last_seen=self._site.ledger.now())
-            )
-        return True
+            return None
+        return str(row.id)
+
+    def _note_seen(self, exchanges: Sequence[str]) -> None:
+        if exchanges:
+            with self._site.ledger.write(self._lease) as connection:
+                for start in range(0, len(exchanges), _CHUNK):
+                    connection.execute(
+                        update(_exchange)
+                        .where(_exchange.c.id.in_(exchanges[start : start + _CHUNK]))
+                        .values(last_seen=self._site.ledger.now())
+                    )
 
     def _kept_under(self, configuration: str) -> bool:
         """Whether inputs stay at their source, and this one was read by today's configuration."""
@@ -298,7 +311,7 @@ class Intake:
         if row.failed_at is not None:
             failed.write_failed_input(self._site, row.route, row.id, row.input_name, row.input_sha256)
         elif row.planned_at is not None:
-            failed.write_set_aside(self._site, row.id, row.input_name)
+            failed.write_set_aside(self._site, row.id)
             failed.remove_mended(self._site, row.id)
         else:
             return

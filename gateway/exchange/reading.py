@@ -12,14 +12,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, LoginRefused
-from gateway.exchange.failed import problems_as_json
+from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.pipeline import process
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, tell
 from gateway.telemetry import emit
-
 
 LOGIN_ATTEMPTS = 3
 
@@ -42,6 +41,8 @@ def recover(site: Site, lease: LaneLease | None = None, *, routes: Sequence[str]
             continue
         for exchange_id in Intake(site, route, Waiting(), lease=lease).open_exchanges():
             process(site, route, exchange_id, lease)
+            write_set_aside(site, exchange_id)
+            remove_mended(site, exchange_id)
             count += 1
     return count
 

@@ -141,6 +141,9 @@ def _release_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, dr
     if row.state == "planned" and row.delivery_id is not None:
         with site.ledger.read() as connection:
             delivery = connection.execute(select(_delivery).where(_delivery.c.id == row.delivery_id)).one()
+            held = connection.execute(select(_exchange.c.held).where(_exchange.c.id == row.exchange_id)).scalar()
+        if held is not None:
+            raise UsageError(f"its whole input is held ({held}): name it, `gateway release {row.exchange_id}`")
         return _release_delivery(site, actor, delivery)
     if row.state != "held":
         return []

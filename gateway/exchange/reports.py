@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, func, select
 
 from gateway.clock import from_text, to_text
-from gateway.diagnostics import Problem, from_json
+from gateway.diagnostics import Problem, plural
+from gateway.exchange.matters import OpenMatter, all_problems, first_problem, open_matters
 from gateway.exchange.naming import resolve
 from gateway.exchange.site import Site
 from gateway.store import tables
@@ -35,17 +36,6 @@ class RouteStatus(msgspec.Struct, frozen=True):
     set_aside: int
     next: str
     problem: Problem | None = None
-
-
-class OpenMatter(msgspec.Struct, frozen=True):
-    """Something that waits for a person, in one line, with the command that settles it."""
-
-    what: str
-    name: str
-    route: str
-    since: str
-    reason: str
-    do: str
 
 
 class ExchangeLine(msgspec.Struct, frozen=True):
@@ -116,7 +106,7 @@ def site_status(site: Site, *, running: bool) -> SiteStatus:
     today = to_text(site.clock.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
     with site.ledger.read() as connection:
         routes = tuple(_route_status(site, connection, name, today) for name in site.config.routes)
-        matters = tuple(_matters(connection))
+        matters = open_matters(site, connection)
     return SiteStatus(_summary(routes, matters), running, routes, matters, site.problems)
 
 
@@ -173,7 +163,7 @@ def _route_status(site: Site, connection: Connection, name: str, today: str) -> 
         .select_from(_exchange)
         .where(_exchange.c.route == name, _exchange.c.held.is_not(None)),
     )
-    problem = _first(state.problem) if state is not None else None
+    problem = first_problem(state.problem) if state is not None else None
     hold = connection.execute(select(tables.hold.c.reason).where(tables.hold.c.scope == f"route:{name}")).scalar()
     health: RouteHealth = "up"
     if name not in site.routes:
@@ -241,111 +231,14 @@ def _summary(routes: Sequence[RouteStatus], matters: Sequence[OpenMatter]) -> st
     """The one line for the bookkeeper. Without answers from the accounting program nothing is called confirmed."""
     sent = sum(route.sent_today for route in routes)
     waiting = sum(route.waiting for route in routes)
-    line = f"{sent} documents were sent today"
+    line = f"{plural(sent, 'document')} {'was' if sent == 1 else 'were'} sent today"
     if waiting:
-        line += f", {waiting} are on their way"
+        line += f", {waiting} {'is' if waiting == 1 else 'are'} on the way"
     if not matters:
         return f"{line}; nothing waits for you"
     shown = ", ".join(f"{matter.name} ({matter.reason})" for matter in matters[:3])
     more = f" and {len(matters) - 3} more" if len(matters) > 3 else ""
-    return f"{line}; {len(matters)} wait for you: {shown}{more}"
-
-
-def _matters(connection: Connection) -> list[OpenMatter]:
-    found: list[OpenMatter] = []
-    planned = _exchange.c.planned_at.is_not(None)
-    for row in connection.execute(
-        select(_quarantine)
-        .join(_exchange, and_(_exchange.c.id == _quarantine.c.exchange_id, planned))
-        .where(_quarantine.c.resolved_by.is_(None))
-        .order_by(_quarantine.c.first_seen)
-    ):
-        name = row.identity if not row.identity.startswith("sha256:") else f"record {row.position}"
-        reason = _first(row.problems)
-        found.append(
-            OpenMatter(
-                "set aside",
-                f"{row.kind} {name}",
-                row.route,
-                row.first_seen,
-                reason.message if reason else "",
-                f"see {row.route}/failed/{row.file or ''}",
-            )
-        )
-    for row in connection.execute(
-        select(_posting, _document.c.key, _document.c.kind)
-        .join(_document, _document.c.id == _posting.c.document_id)
-        .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
-        .where(_posting.c.state == "held", _posting.c.reason != "problem")
-    ):
-        reason = _first(row.problems)
-        found.append(
-            OpenMatter(
-                f"held: {row.reason}",
-                f"{row.kind} {row.key}",
-                row.route,
-                row.created_at,
-                reason.message if reason else "",
-                f"gateway release {row.key}",
-            )
-        )
-    for row in connection.execute(select(_exchange).where(_exchange.c.held.is_not(None))):
-        reason = _first(row.problems)
-        said = reason.message if reason else "the route is in rehearsal: nothing is shipped"
-        found.append(
-            OpenMatter(
-                f"held: {row.held}", row.input_name, row.route, row.received_at, said, f"gateway release {row.id}"
-            )
-        )
-    for row in connection.execute(select(_delivery).where(_delivery.c.state.in_(("failed", "in_doubt")))):
-        reason = _first(row.problem)
-        said = reason.message if reason else ""
-        found.append(
-            OpenMatter(
-                f"delivery {row.state}", row.name, row.route, row.created_at, said, f"gateway retry {row.id}"
-            )
-        )
-    return found + _failed_inputs(connection) + _holds(connection)
-
-
-def _holds(connection: Connection) -> list[OpenMatter]:
-    found = []
-    for row in connection.execute(select(tables.hold)):
-        what, name = row.scope.split(":", 1)
-        found.append(OpenMatter(f"{what} held", name, name, row.since, row.reason, f"gateway release {name}"))
-    return found
-
-
-def _failed_inputs(connection: Connection) -> list[OpenMatter]:
-    """Inputs that could not be read, as long as no later input of that name went through."""
-    later = _exchange.alias("later")
-    rows = connection.execute(
-        select(_exchange).where(
-            _exchange.c.failed_at.is_not(None),
-            ~select(later.c.id)
-            .where(
-                later.c.route == _exchange.c.route,
-                later.c.received_at > _exchange.c.received_at,
-                (later.c.input_name == _exchange.c.input_name)
-                | (later.c.input_sha256 == _exchange.c.input_sha256),
-            )
-            .exists(),
-        )
-    )
-    found = []
-    for row in rows:
-        reason = _first(row.problems)
-        found.append(
-            OpenMatter(
-                "input failed",
-                row.input_name,
-                row.route,
-                row.received_at,
-                reason.message if reason else "",
-                f"gateway show {row.id}",
-            )
-        )
-    return found
+    return f"{line}; {len(matters)} {'waits' if len(matters) == 1 else 'wait'} for you: {shown}{more}"
 
 
 def _line(connection: Connection, row: Row[Any]) -> ExchangeLine:
@@ -414,7 +307,7 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
         size=row.input_size,
         sha256=row.input_sha256,
         duplicate_of=row.duplicate_of,
-        problems=_all(row.problems),
+        problems=all_problems(row.problems),
         timeline=tuple(
             Happening(h.at, h.event, h.delivery_id, of_json(h.detail))
             for h in happenings
@@ -428,12 +321,14 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
                 "state": d.state,
                 "attempts": d.attempts,
                 "due_at": d.due_at,
-                "problems": [p.as_json() for p in _all(d.problem)],
+                "problems": [p.as_json() for p in all_problems(d.problem)],
             }
             for d in deliveries
         ),
         postings=tuple(
-            PostingStory(p.id, p.key, p.target, p.state, p.reason, p.delivery_id, p.item_id, _all(p.problems))
+            PostingStory(
+                p.id, p.key, p.target, p.state, p.reason, p.delivery_id, p.item_id, all_problems(p.problems)
+            )
             for p in postings
         ),
         set_aside=tuple(
@@ -443,7 +338,7 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
                 "count": q.count,
                 "file": q.file,
                 "resolved_by": q.resolved_by,
-                "problems": [p.as_json() for p in _all(q.problems)],
+                "problems": [p.as_json() for p in all_problems(q.problems)],
             }
             for q in aside
         ),
@@ -467,15 +362,6 @@ def _story_next(line: ExchangeLine, row: Row[Any]) -> str:
 
 def _count(connection: Connection, statement: Any) -> int:
     return int(connection.execute(statement).scalar_one())
-
-
-def _all(text: str | None) -> tuple[Problem, ...]:
-    return tuple(from_json(item) for item in of_json(text) or [])
-
-
-def _first(text: str | None) -> Problem | None:
-    found = _all(text)
-    return found[0] if found else None
 
 
 def local_time(text: str | None) -> str:

@@ -101,7 +101,7 @@ def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         tell(connection, now, "read_again", exchange=again, of=row.id, actor=actor)
     with site.lanes.exclusively(route.spec.read_lane) as lease:
         process(site, route, again, lease)
-    failed.write_set_aside(site, again, str(row.input_name))
+    failed.write_set_aside(site, again)
     failed.remove_mended(site, again)
     with site.ledger.read() as connection:
         result = connection.execute(select(_exchange).where(_exchange.c.id == again)).one()

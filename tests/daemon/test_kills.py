@@ -87,6 +87,7 @@ def run_kills(tmp_path: Path, *, files: int, kills: int, seed: int, takes: bool)
         dropped = drop_while_killing(site, files=files, kills=kills, seed=seed, receiver=receiver)
         finish(site, receiver)
     if receiver is not None:
+        receiver.look()
         arrived = [name.removeprefix("shop-main_order_").removesuffix(".xml") for name in receiver.taken]
     else:
         arrived = site.numbers("office/pohoda")

@@ -118,7 +118,7 @@ def test_status_and_show_tell_beside_the_running_gateway(site: TestSite) -> None
         wait_until(lambda: site.numbers() == ["1001"])
         told = gateway(site.config_path, "status")
         shown = gateway(site.config_path, "show", "1002")
-    assert told.stdout.startswith("1 documents were sent today; 1 wait for you: order 1002")
+    assert told.stdout.startswith("1 document was sent today; 1 waits for you: order 1002")
     assert "the lookup `payment` has no entry for `Bitcoin`" in shown.stdout
 
 

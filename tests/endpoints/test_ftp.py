@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import SecretStr
@@ -43,7 +42,7 @@ def without_mlsd() -> dict[str, Any]:
 
 
 class TestFtpSource(SourceContract):
-    options: dict[str, Any] = {}
+    options: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture
     def root(self, root: Path) -> Path:
@@ -111,7 +110,7 @@ def test_a_server_that_is_down_is_retryable() -> None:
 
 def test_an_empty_folder_that_answers_550_is_empty(root: Path) -> None:
     def ftp_nlst(self: FTPHandler, path: str) -> Any:
-        if not os.listdir(path):
+        if not any(Path(path).iterdir()):
             return self.respond("550 No files found.")
         return FTPHandler.ftp_NLST(self, path)
 
@@ -163,7 +162,7 @@ def test_a_lost_answer_to_the_rename_is_an_unknown_outcome_and_looking_settles_i
         if LosesAnswer.lost:
             return FTPHandler.ftp_RNTO(self, path)
         LosesAnswer.lost = True
-        os.rename(self._rnfr, path)
+        Path(self._rnfr).rename(path)
         return self.close()
 
     with ftp_server(root, ftp_RNTO=ftp_rnto) as server:

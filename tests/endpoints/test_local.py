@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def endpoint(root: Path, *, create: bool = False) -> LocalEndpoint:
+def endpoint(root: Path, *, create: bool | None = None) -> LocalEndpoint:
     return LocalEndpoint("folder", LocalOptions(path=root, create=create), root=root)
 
 
@@ -30,11 +30,11 @@ class TestLocalSource(SourceContract):
         return root
 
     @pytest.fixture
-    def open_source(self, root: Path) -> Iterator[Callable[..., Source]]:
+    def open_source(self, root: Path) -> Callable[..., Source]:
         def opened(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
             return endpoint(root).source(folder, files, after)
 
-        yield opened
+        return opened
 
     def test_a_link_to_another_file_is_not_listed(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "secret.xml").write_text("<secret/>")
@@ -48,8 +48,8 @@ class TestLocalTarget(TargetContract):
         return root
 
     @pytest.fixture
-    def open_target(self, root: Path) -> Iterator[Callable[..., Target]]:
-        yield lambda folder="": endpoint(root).target(folder)
+    def open_target(self, root: Path) -> Callable[..., Target]:
+        return lambda folder="": endpoint(root).target(folder)
 
 
 def test_a_missing_folder_is_made_where_the_endpoint_may(tmp_path: Path) -> None:
@@ -63,6 +63,20 @@ def test_a_missing_folder_is_an_error_where_the_endpoint_may_not_make_it(tmp_pat
         target.stage("a.xml", b"<a/>", attempt="1")
     assert (caught.value.code, caught.value.retryable) == ("E003", True)
     assert caught.value.help == "check the path, and whether the disk or share is mounted"
+
+
+def test_folders_below_the_site_are_made_and_others_are_not(tmp_path: Path) -> None:
+    """A folder elsewhere that is gone may be a disk that is not mounted: orders must not go into its place."""
+    LocalEndpoint("out", LocalOptions(path=Path("out")), root=tmp_path).target("pohoda")
+    LocalEndpoint("share", LocalOptions(path=tmp_path / "share"), root=tmp_path).target("pohoda")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_source_folder_is_never_made(tmp_path: Path) -> None:
+    source = endpoint(tmp_path, create=True).source("export", ("*.xml",), KEEP)
+    with pytest.raises(EndpointError) as caught:
+        source.list()
+    assert caught.value.code == "E003"
 
 
 def test_probe_says_that_the_folder_can_be_written(tmp_path: Path) -> None:

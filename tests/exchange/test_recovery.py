@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,10 +77,8 @@ def test_a_process_that_ends_at_a_side_effect_is_finished_by_the_next_run(
         # when the process ends at the n-th call
         with monkeypatch.context() as patch:
             patch.setattr(place, name, ends_at_call(call, getattr(place, name), after=after))
-            try:
+            with contextlib.suppress(Killed):
                 site.run()
-            except Killed:
-                pass
         # then the next run has it all
         site.run()
         expected = sorted(numbers + [f"{kind}-{n}" for kind in ("new", "few") for n in range(1, call + 1)])
@@ -119,8 +120,6 @@ def test_every_commit_of_a_worker_carries_its_lane_epoch(site: TestSite, monkeyp
     original = Ledger.write
 
     def watched(self: Ledger, lease: Any = None) -> Any:
-        import sys
-
         caller = sys._getframe(1)
         if lease is None:
             without.append(f"{caller.f_globals['__name__']}.{caller.f_code.co_name}")
@@ -148,8 +147,6 @@ class TestUnfinishedFiles:
     @pytest.fixture
     def polls(self, site: TestSite) -> Iterator[Callable[[], list[str]]]:
         """Polls with patience, as the daemon does; the clock can be moved."""
-        from datetime import UTC, datetime
-
         from gateway.clock import ManualClock
         from gateway.config import load
         from gateway.daemon.service import opened

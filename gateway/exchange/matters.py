@@ -1,0 +1,162 @@
+"""What waits for a person, each in one line with the command that settles it."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, and_, select
+
+from gateway.diagnostics import Problem, from_json
+from gateway.exchange.site import Site
+from gateway.store import tables
+from gateway.store.ledger import of_json
+
+_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
+_quarantine, _document = tables.quarantine, tables.document
+
+
+class OpenMatter(msgspec.Struct, frozen=True):
+    """Something that waits for a person, in one line, with the command that settles it."""
+
+    what: str
+    name: str
+    route: str
+    since: str
+    reason: str
+    do: str
+
+
+def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
+    """All that waits for a person: set aside, held, failed, in doubt, or without its route or target."""
+    return (
+        *_set_aside_and_held(connection),
+        *_failed_inputs(connection),
+        *_holds(connection),
+        *_orphans(site, connection),
+    )
+
+
+def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
+    found: list[OpenMatter] = []
+    planned = _exchange.c.planned_at.is_not(None)
+    for row in connection.execute(
+        select(_quarantine)
+        .join(_exchange, and_(_exchange.c.id == _quarantine.c.exchange_id, planned))
+        .where(_quarantine.c.resolved_by.is_(None))
+        .order_by(_quarantine.c.first_seen)
+    ):
+        name = row.identity if not row.identity.startswith("sha256:") else f"record {row.position}"
+        reason = first_problem(row.problems)
+        found.append(
+            OpenMatter(
+                "set aside",
+                f"{row.kind} {name}",
+                row.route,
+                row.first_seen,
+                reason.message if reason else "",
+                f"see {row.route}/failed/{row.file or ''}",
+            )
+        )
+    for row in connection.execute(
+        select(_posting, _document.c.key, _document.c.kind)
+        .join(_document, _document.c.id == _posting.c.document_id)
+        .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
+        .where(_posting.c.state == "held", _posting.c.reason != "problem")
+    ):
+        reason = first_problem(row.problems)
+        found.append(
+            OpenMatter(
+                f"held: {row.reason}",
+                f"{row.kind} {row.key}",
+                row.route,
+                row.created_at,
+                reason.message if reason else "",
+                f"gateway release {row.key}",
+            )
+        )
+    for row in connection.execute(select(_exchange).where(_exchange.c.held.is_not(None))):
+        reason = first_problem(row.problems)
+        said = reason.message if reason else "the route is in rehearsal: nothing is shipped"
+        found.append(
+            OpenMatter(
+                f"held: {row.held}", row.input_name, row.route, row.received_at, said, f"gateway release {row.id}"
+            )
+        )
+    for row in connection.execute(select(_delivery).where(_delivery.c.state.in_(("failed", "in_doubt")))):
+        reason = first_problem(row.problem)
+        said = reason.message if reason else ""
+        found.append(
+            OpenMatter(
+                f"delivery {row.state}", row.name, row.route, row.created_at, said, f"gateway retry {row.id}"
+            )
+        )
+    return found
+
+
+def _orphans(site: Site, connection: Connection) -> list[OpenMatter]:
+    """What waits for a route or target that the configuration does not have any more."""
+    found = []
+    for row in connection.execute(
+        select(_exchange).where(_exchange.c.planned_at.is_(None), _exchange.c.failed_at.is_(None))
+    ):
+        if row.route not in site.routes:
+            why = f"the route {row.route} is not running"
+            found.append(
+                OpenMatter("input waits", row.input_name, row.route, row.received_at, why, "gateway check")
+            )
+    due = select(_delivery).where(_delivery.c.state.in_(("drafted", "deferred", "shipping")))
+    for row in connection.execute(due):
+        if row.target not in site.targets():
+            why = f"there is no target {row.target} any more"
+            found.append(OpenMatter("delivery waits", row.name, row.route, row.created_at, why, "gateway check"))
+    return found
+
+
+def _holds(connection: Connection) -> list[OpenMatter]:
+    found = []
+    for row in connection.execute(select(tables.hold)):
+        what, name = row.scope.split(":", 1)
+        found.append(OpenMatter(f"{what} held", name, name, row.since, row.reason, f"gateway release {name}"))
+    return found
+
+
+def _failed_inputs(connection: Connection) -> list[OpenMatter]:
+    """Inputs that could not be read, as long as no later input of that name went through."""
+    later = _exchange.alias("later")
+    rows = connection.execute(
+        select(_exchange).where(
+            _exchange.c.failed_at.is_not(None),
+            ~select(later.c.id)
+            .where(
+                later.c.route == _exchange.c.route,
+                later.c.received_at > _exchange.c.received_at,
+                (later.c.input_name == _exchange.c.input_name)
+                | (later.c.input_sha256 == _exchange.c.input_sha256),
+            )
+            .exists(),
+        )
+    )
+    found = []
+    for row in rows:
+        reason = first_problem(row.problems)
+        found.append(
+            OpenMatter(
+                "input failed",
+                row.input_name,
+                row.route,
+                row.received_at,
+                reason.message if reason else "",
+                f"gateway show {row.id}",
+            )
+        )
+    return found
+
+
+def all_problems(text: str | None) -> tuple[Problem, ...]:
+    """The problems of a stored text; none where there is no text."""
+    return tuple(from_json(item) for item in of_json(text) or [])
+
+
+def first_problem(text: str | None) -> Problem | None:
+    """The first problem of a stored text."""
+    found = all_problems(text)
+    return found[0] if found else None

@@ -1,0 +1,248 @@
+"""`gateway init`, `check` and `explain`: setting a site up, and finding what is wrong in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from gateway.diagnostics.explain import explanations
+from tests.cli.conftest import Gateway
+from tests.exchange.conftest import TestSite
+
+ROOT = Path(__file__).parents[2]
+
+
+def text(block: str) -> str:
+    return dedent(block).strip("\n")
+
+
+def own_copy(site: TestSite, folder: str, name: str) -> Path:
+    """The site's own copy of the shipped files of a folder such as templates/pohoda."""
+    place = site.folder / folder
+    place.mkdir(parents=True)
+    for file in (ROOT / folder).iterdir():
+        (place / file.name).write_bytes(file.read_bytes())
+    return place / name
+
+
+# -- init ------------------------------------------------------------------------------------------------
+
+
+def test_a_new_site_is_laid_out_and_checks_out_good(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = gateway("init", "site")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == text("""
+        ✓ site/config.yaml
+        ✓ site/mappings/README.md
+        ✓ site/templates/README.md
+        ✓ site/spool/shoptet-orders/in/
+        next: read site/config.yaml, then `cd site`, `gateway check` and `gateway run`
+    """) + "\n"  # fmt: skip
+    drop = tmp_path / "site" / "spool" / "shoptet-orders" / "in"
+    assert [path.stat().st_mode & 0o777 for path in (drop, drop.parent, drop.parent.parent)] == [0o700] * 3
+    monkeypatch.chdir(tmp_path / "site")
+    assert gateway("check").code == 0
+
+
+def test_a_site_that_is_there_is_never_overwritten(gateway: Gateway, site: TestSite) -> None:
+    before = site.config_path.read_bytes()
+    outcome = gateway("init", site.folder)
+    assert outcome.code == 2
+    assert outcome.err == f"gateway: {site.config_path} is there already; choose another folder\n"
+    assert site.config_path.read_bytes() == before
+
+
+def test_a_file_is_no_place_for_a_site(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = gateway("init", tmp_path / "file")
+    assert (outcome.code, outcome.err) == (2, f"gateway: {tmp_path}/file is a file; choose another folder\n")
+
+
+# -- check -----------------------------------------------------------------------------------------------
+
+
+def test_a_good_site_is_told_file_by_file(gateway: Gateway, site: TestSite) -> None:
+    outcome = gateway("check")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["✓", "config.yaml", "1", "route,", "1", "endpoint"]
+    assert any(re.fullmatch(r"✓ mappings/shoptet/order\.yaml +order, \d+ tests", line) for line in lines)
+    assert any("✓ templates/pohoda/order.xml.j2" in line for line in lines)
+    assert any("✓ xsd/pohoda/data.xsd" in line for line in lines)
+    assert all(line.startswith("✓") for line in lines[:-2])
+    assert re.fullmatch(rf"0 errors in {len(lines) - 2} files \(\d+\.\d\d s\)", lines[-2])
+    assert lines[-1] == "next: `gateway run`, or `gateway run --once` to try it"
+
+
+def test_a_typo_in_the_configuration(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("origin:", "orign:"))
+    outcome = gateway("check", "config.yaml")
+    assert outcome.code == 4
+    assert outcome.err.rstrip("\n") == text("""
+        error[C002]: `origin` is missing
+          --> config.yaml:14:3
+           |
+        14 |   shop:
+           |   ^^^^
+           |
+           = help: add `origin:`
+
+        error[C001]: unknown key `orign`
+          --> config.yaml:15:5
+           |
+        15 |     orign: shop-main
+           |     ^^^^^ not an option here
+           |
+           = help: there is an option with a similar name: `origin`
+    """)
+    assert re.sub(r"\d\.\d\d", "0.01", outcome.out) == text("""
+        ✗ config.yaml  error[C002]: `origin` is missing
+        2 errors in 1 file (0.01 s)
+        next: mend the lines above; `gateway explain C001` tells more
+    """) + "\n"  # fmt: skip
+
+
+def test_a_configuration_that_does_not_load_does_not_hide_the_rest(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("origin:", "orign:"))
+    mapping = own_copy(site, "mappings/shoptet", "order.yaml")
+    mapping.write_text(mapping.read_text().replace("  customer_note:", "  custmer_note:"))
+    outcome = gateway("check")
+    assert outcome.code == 4
+    assert [line.split()[1] for line in outcome.out.splitlines() if line.startswith("✗")] == [
+        "config.yaml",
+        "mappings/shoptet/order.yaml",
+    ]
+
+
+def test_a_template_that_is_not_there(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("pohoda/order,", "pohoda/ordr,"))
+    outcome = gateway("check", "config.yaml")
+    assert outcome.code == 3
+    first, place, *_, help_line = outcome.err.rstrip("\n").splitlines()
+    assert first == "error[T008]: there is no template `pohoda/ordr`"
+    assert place == "  --> config.yaml:17:10"
+    assert "pohoda/order" in help_line
+
+
+def test_an_unknown_field_in_a_mapping_of_the_site_is_told_once(gateway: Gateway, site: TestSite) -> None:
+    mapping = own_copy(site, "mappings/shoptet", "order.yaml")
+    lines = mapping.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines, 1) if line.startswith("  shop_note:"))
+    mapping.write_text("\n".join(lines).replace("  shop_note:", "  shp_note:") + "\n")
+    outcome = gateway("check")
+    assert outcome.code == 3
+    shown = outcome.err.splitlines()
+    assert shown[0] == "error[M006]: unknown field `shp_note`"
+    assert shown[1] == f"  --> mappings/shoptet/order.yaml:{number}:3"
+    assert shown[3].startswith(f"{number} |   shp_note:")
+    assert shown[4].startswith("   |   ^^^^^^^^ ")
+    assert shown[6] == "   = help: there is a field with a similar name: `shop_note`"
+    assert "✓ config.yaml " in outcome.out
+    assert re.search(r"^1 error in \d+ files", outcome.out, re.MULTILINE)
+
+
+def test_a_template_with_an_unknown_attribute(gateway: Gateway, site: TestSite) -> None:
+    template = own_copy(site, "templates/pohoda", "order.xml.j2")
+    template.write_text(template.read_text().replace("{{ document.number | text(32) }}", "{{ document.nmber }}"))
+    number = next(i for i, line in enumerate(template.read_text().splitlines(), 1) if "nmber" in line)
+    column = template.read_text().splitlines()[number - 1].index("document.nmber") + 1
+    outcome = gateway("check")
+    assert outcome.code == 3
+    shown = outcome.err.splitlines()
+    assert shown[0] == "error[T002]: `document.nmber` is not a field of Order"
+    assert shown[1] == f"  --> templates/pohoda/order.xml.j2:{number}:{column}"
+    assert shown[4].index("^^^^^^^^^^^^^^") == len(f"{number} | ") + column - 1
+    assert shown[6] == "   = help: there is a field with a similar name: `number`"
+
+
+def test_a_mapping_of_the_site_may_extend_another_one_of_the_site(gateway: Gateway, site: TestSite) -> None:
+    own = site.folder / "mappings" / "mine"
+    own.mkdir(parents=True)
+    (own / "base.yaml").write_text("version: 1\nextends: shoptet/order\n")
+    (own / "order.yaml").write_text("version: 1\nextends: mine/base\nfields: {shop_note: SHOP_REMARK}\n")
+    assert gateway("check", own / "order.yaml").err == ""
+
+
+def test_a_folder_can_be_checked(gateway: Gateway) -> None:
+    outcome = gateway("check", ROOT / "templates")
+    assert outcome.code == 0
+    assert [line.split()[1] for line in outcome.out.splitlines()[:-2]] == ["templates/pohoda/order.xml.j2"]
+
+
+def test_the_result_can_be_had_as_json(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("pohoda/order,", "pohoda/ordr,"))
+    outcome = gateway("check", "--json", "config.yaml", ROOT / "xsd" / "pohoda" / "data.xsd")
+    assert outcome.code == 3
+    config, schema = outcome.json
+    assert (config["file"], [p["code"] for p in config["problems"]]) == ("config.yaml", ["T008"])
+    assert (schema["about"], schema["problems"]) == ("resolves, no network", [])
+
+
+def test_a_warning_fails_only_a_strict_check(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("version: 1\n", "version: 1\ninclude: [routes/*.yaml]\n"))
+    outcome = gateway("check", "config.yaml")
+    assert outcome.code == 0
+    assert outcome.out.startswith(
+        "! config.yaml  warning[C004]: `routes/*.yaml` names no file\n0 errors, 1 warning"
+    )
+    assert gateway("check", "--strict", "config.yaml").code == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("nowhere.yaml", "nowhere.yaml does not exist"),
+        ("orders.csv", "orders.csv: only .yaml, .j2 and .xsd files can be checked"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(gateway: Gateway, site: TestSite, path: str, said: str) -> None:
+    (site.folder / "orders.csv").write_text("")
+    outcome = gateway("check", path)
+    assert (outcome.code, outcome.err) == (2, f"gateway: {said}\n")
+
+
+# -- explain ---------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_explained_with_a_bad_and_a_good_example(gateway: Gateway) -> None:
+    outcome = gateway("explain", "c005")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == text("""
+        C005: a value from outside the file is missing
+
+        why:
+            Passwords stand in the environment or in files of their own, and one of these cannot be read.
+
+        bad:
+            password: "${env:OFFICE_FTP_PASSWORD}", and the variable is not set
+
+        good:
+            password: "${file:secrets/office-ftp}", and the file is there
+
+        what to do:
+            Set the variable for the service, or create the file and let only the gateway's user read it.
+    """) + "\n"  # fmt: skip
+
+
+def test_without_a_code_all_are_listed(gateway: Gateway) -> None:
+    outcome = gateway("explain")
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:-1]] == list(explanations())
+    assert outcome.last == "next: `gateway explain CODE`"
+    assert len(gateway("explain", "--json").json) == len(explanations())
+
+
+def test_an_unknown_code_is_told(gateway: Gateway) -> None:
+    outcome = gateway("explain", "Z999")
+    assert outcome.code == 2
+    assert outcome.err == "gateway: there is no problem code `Z999`; `gateway explain` lists them all\n"
+
+
+def test_an_explanation_can_be_had_as_json(gateway: Gateway) -> None:
+    assert set(gateway("explain", "D004", "--json").json) == {"code", "title", "why", "bad", "good", "do"}

@@ -1,0 +1,211 @@
+"""Migrations: from nothing, from the first schema with data in it, and never backwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Table, inspect
+
+from gateway.clock import ManualClock
+from gateway.errors import GatewayError
+from gateway.store import schema, tables
+from gateway.store.ledger import Ledger, open_ledger
+from gateway.store.schema import current_revision, newest_revision, upgrade
+
+# How tables depend on each other: an exchange is there before what refers to it.
+TABLES = [table.name for table in tables.metadata.sorted_tables]
+
+
+def differences(ledger: Ledger) -> list[Any]:
+    with ledger.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, tables.metadata))
+
+
+def row_for(table: Table, number: int) -> dict[str, Any]:
+    """A row with something in every column; rows of one number refer to each other."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        if column.foreign_keys:
+            (key,) = column.foreign_keys
+            other = key.column
+            row[column.name] = number if isinstance(other.type, BigInteger | Integer) else f"{other}-{number}"
+        elif isinstance(column.type, BigInteger | Integer):
+            row[column.name] = number
+        elif isinstance(column.type, LargeBinary):
+            row[column.name] = f"{column} ž {number}".encode()
+        else:
+            row[column.name] = f"{column}-{number}"
+    return row
+
+
+def contents(ledger: Ledger, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    with ledger.read() as connection:
+        return {
+            name: [dict(row._mapping) for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
+            for name in names
+        }
+
+
+def test_an_empty_file_gets_exactly_the_tables_of_the_code(ledger: Ledger) -> None:
+    assert current_revision(ledger) == newest_revision()
+    assert differences(ledger) == []
+    with ledger.read() as connection:
+        assert sorted(inspect(connection).get_table_names()) == sorted([*TABLES, "alembic_version"])
+
+
+def test_the_partial_indexes_of_the_code_are_there(ledger: Ledger) -> None:
+    """Alembic does not compare what stands in an index's WHERE."""
+    with ledger.read() as connection:
+        stored = {
+            name: sql
+            for name, sql in connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
+        }
+    for table in tables.metadata.tables.values():
+        for index in table.indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            assert str(index.name) in stored
+            if where is not None:
+                assert str(where) in str(stored[str(index.name)])
+
+
+def test_every_revision_follows_the_one_before() -> None:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    assert sorted(revisions, reverse=True) == revisions
+    assert revisions[0] == newest_revision()
+    assert revisions[-1] == "0001"
+
+
+def test_opening_a_second_time_does_nothing(ledger: Ledger, tmp_path: Path, clock: ManualClock) -> None:
+    before = (tmp_path / "ledger.db").read_bytes()
+    with ledger.read() as connection:
+        version = connection.exec_driver_sql("PRAGMA schema_version").scalar()
+    again = open_ledger(tmp_path / "ledger.db", clock)
+    with again.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == version
+    again.close()
+    assert (tmp_path / "ledger.db").read_bytes() == before
+
+
+def test_two_processes_that_open_an_empty_ledger_at_the_same_moment_both_get_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from gateway.store.ledger import open_ledger; open_ledger(pathlib.Path(sys.argv[1]))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "ledger.db")], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [(b"", 0)] * 3
+    opened = open_ledger(tmp_path / "ledger.db")
+    assert differences(opened) == []
+    opened.close()
+
+
+def test_a_ledger_of_a_newer_gateway_is_refused_and_left_as_it_is(
+    ledger: Ledger, tmp_path: Path, clock: ManualClock
+) -> None:
+    with ledger.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(GatewayError) as caught:
+        open_ledger(tmp_path / "ledger.db", clock)
+    assert str(caught.value) == (
+        "the ledger was written by a newer gateway; "
+        "install that version again, or restore a backup of the ledger from before it"
+    )
+    assert current_revision(ledger) == "9999"
+
+
+def test_a_ledger_of_the_first_schema_survives_the_upgrade_with_all_its_data(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Guards every migration to come: what was in any table at revision 0001 is there afterwards.
+
+    A migration that changes or moves a column on purpose says so in `CHANGED`.
+    """
+    # given a ledger at revision 0001 with two rows in every table
+    old = open_ledger(tmp_path / "ledger.db", clock, migrate=False)
+    upgrade(old, "0001")
+    first = MetaData()
+    with old.read() as connection:
+        first.reflect(connection)
+    names = [table.name for table in first.sorted_tables if table.name != "alembic_version"]
+    with old.write() as connection:
+        for name in names:
+            connection.execute(first.tables[name].insert(), [row_for(first.tables[name], n) for n in (1, 2)])
+    before = contents(old, names)
+    old.close()
+    assert all(len(rows) == 2 for rows in before.values())
+    # when
+    new = open_ledger(tmp_path / "ledger.db", clock)
+    # then
+    assert current_revision(new) == newest_revision()
+    assert differences(new) == []
+    after = contents(new, names)
+    for name in names:
+        for was, now in zip(before[name], after[name], strict=True):
+            kept = {column: now[column] for column in was if (name, column) not in CHANGED}
+            assert kept == {column: value for column, value in was.items() if (name, column) not in CHANGED}
+    with new.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    new.close()
+
+
+CHANGED: set[tuple[str, str]] = set()
+"""Columns of the first schema that a later migration changes on purpose: (table, column)."""
+
+
+def test_a_migration_that_breaks_off_leaves_the_ledger_as_it_was(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a disk that fails in the middle of the first migration
+    from alembic.operations import Operations
+
+    create, done = Operations.create_table, []
+
+    def fails(self: Operations, name: str, *columns: Any, **options: Any) -> Any:
+        if len(done) == 3:
+            raise OSError("the disk is gone")
+        done.append(name)
+        return create(self, name, *columns, **options)
+
+    monkeypatch.setattr(Operations, "create_table", fails)
+    # alembic's `op` calls through a proxy made at import, so it is the proxy's target that fails
+    monkeypatch.setattr("alembic.op.create_table", lambda name, *c, **o: fails(_operations(), name, *c, **o))
+    with pytest.raises(OSError, match="the disk is gone"):
+        open_ledger(tmp_path / "ledger.db", clock)
+    monkeypatch.undo()
+    # then nothing of it is there, and the next start does it all
+    untouched = open_ledger(tmp_path / "ledger.db", clock, migrate=False)
+    assert current_revision(untouched) is None
+    with untouched.read() as connection:
+        assert inspect(connection).get_table_names() == []
+    untouched.close()
+    again = open_ledger(tmp_path / "ledger.db", clock)
+    assert differences(again) == []
+    again.close()
+
+
+def _operations() -> Any:
+    from alembic import op
+
+    return op._proxy
+
+
+def test_the_ledger_is_for_its_owner_alone(tmp_path: Path, clock: ManualClock) -> None:
+    from gateway.store.spool import Spool
+
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    open_ledger(spool.ledger, clock).close()
+    assert os.stat(spool.root).st_mode & 0o777 == 0o700
