@@ -6,7 +6,8 @@ The rules (docs/documents.md explains them with examples):
  3. With both and no rate, the rate is the whole percentage that explains them within their rounding.
  4. A line's total is the given one, else unit price x quantity rounded to the currency's minor unit.
  5. A delivery address that only repeats the billing address is none.
- 6. The lines must add up to the order's total within one minor unit per line plus the declared rounding.
+ 6. Where a row has its own total, quantity x unit price must lead to it: targets compute it so.
+ 7. The lines must add up to the order's total within one minor unit per line plus the declared rounding.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def complete_order(
             )
         )
     unit = minor_unit(values.get("currency") or "")
-    lines = _lines(values.get("lines") or (), unit, findings)
+    lines = _lines(values.get("lines") or (), unit, findings, on_totals)
     total = _totals(values.get("total") or {}, lines, unit, findings, on_totals)
     if any(finding.level == "error" for finding in findings) or total is None or billing is None:
         return None, tuple(findings)
@@ -117,7 +118,9 @@ def _half_place(amount: Decimal) -> Decimal:
     return Decimal(5).scaleb(-places - 1)
 
 
-def _lines(rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Finding]) -> tuple[OrderLine, ...]:
+def _lines(
+    rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Finding], on_totals: OnTotals
+) -> tuple[OrderLine, ...]:
     if not rows:
         findings.append(
             Finding(
@@ -129,13 +132,15 @@ def _lines(rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Find
         )
     lines = []
     for index, row in enumerate(rows, start=1):
-        line = _line(row, f"lines[{index}]", unit, findings)
+        line = _line(row, f"lines[{index}]", unit, findings, on_totals)
         if line is not None:
             lines.append(line)
     return tuple(lines)
 
 
-def _line(row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding]) -> OrderLine | None:
+def _line(
+    row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding], on_totals: OnTotals
+) -> OrderLine | None:
     kind = row.get("kind") or LineKind.PRODUCT
     name = row.get("name") or row.get("sku")
     if not name:
@@ -169,12 +174,29 @@ def _line(row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding
             )
         )
         return None
+    line_total = _line_total(total, unit_price, quantity, rate, unit)
+    off = (
+        _off(unit_price, quantity, line_total, unit)
+        if (net, gross) == (given.get("net"), given.get("gross"))
+        else None
+    )
+    if off is not None:
+        findings.append(
+            Finding(
+                code="D018",
+                field=f"{at}.total",
+                level="error" if on_totals == "error" else "warning",
+                message=f"`{name}`: {off}",
+                help="the target computes quantity x unit price; check which of the three is mapped wrongly, "
+                "and whether `unit_price` is the price after the discount",
+            )
+        )
     return OrderLine(
         kind=kind,
         name=name,
         quantity=quantity,
         unit_price=unit_price,
-        total=_line_total(total, unit_price, quantity, rate, unit),
+        total=line_total,
         vat_rate=rate,
         sku=row.get("sku"),
         ean=row.get("ean"),
@@ -183,6 +205,16 @@ def _line(row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding
         discount_percent=row.get("discount_percent"),
         note=row.get("note"),
     )
+
+
+def _off(unit_price: Price, quantity: Decimal, total: Price, unit: Decimal) -> str | None:
+    """In what way unit price x quantity is not the row's total; None where it is, within the rounding of both."""
+    given = total.gross if unit_price.basis is PriceBasis.GROSS else total.net
+    product = unit_price.given * quantity
+    slack = unit + abs(quantity) * _half_place(unit_price.given)
+    if given is None or abs(product - given) <= slack:
+        return None
+    return f"{quantity} x {unit_price.given} is {rounded(product, unit)}, the row's total says {given}"
 
 
 def _unit_of(total: Decimal | None, quantity: Decimal) -> Decimal | None:

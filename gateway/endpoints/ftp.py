@@ -106,8 +106,13 @@ class FtpSession:
 
     def run(self, what: str, action: Callable[[ftplib.FTP], T], *, unknown: bool = False) -> T:
         """Do something on the connection. With `unknown`, a cut line is an OutcomeUnknown."""
+        ftp = self._ftp or self._do("connect", self._connected)
+        return self._do(what, lambda: action(ftp), unknown=unknown)
+
+    def _do(self, what: str, step: Callable[[], T], *, unknown: bool = False) -> T:
+        """A step whose errors become words and a verdict on whether waiting helps."""
         try:
-            return action(self._connected())
+            return step()
         except EndpointError:
             raise
         except ftplib.error_perm as error:

@@ -77,13 +77,15 @@ def _blocks(
 ) -> Iterator[Block]:
     """The blocks whose number falls to this part."""
     mapping, template, schema = prepared
-    readings = mapping.read(conversion.source, shown_as=conversion.shown_as)
-    keys: dict[str, int] = {}
-    number = 0
+
+    def is_ours(position: int) -> bool:
+        return (position - 1) // BLOCK % parts == part
+
+    readings = mapping.read(conversion.source, shown_as=conversion.shown_as, wanted=is_ours if parts > 1 else None)
+    number = part
     while chunk := list(islice(readings, BLOCK)):
-        if number % parts == part:
-            yield _block(number, chunk, conversion, template, schema, keys)
-        number += 1
+        yield _block(number, chunk, conversion, template, schema)
+        number += parts
 
 
 def _block(
@@ -92,7 +94,6 @@ def _block(
     conversion: Conversion,
     template: Template,
     schema: Schema | None,
-    keys: dict[str, int],
 ) -> Block:
     pieces: list[str] = []
     problems: list[Problem] = []

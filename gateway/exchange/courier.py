@@ -184,7 +184,7 @@ class Courier:
             connection.execute(
                 update(_delivery)
                 .where(_delivery.c.id == row.id)
-                .values(state="delivered", settled_at=now, problem=None, due_at=None)
+                .values(state="delivered", settled_at=now, problem=None, due_at=None, attempts=row.attempts + 1)
             )
             connection.execute(
                 update(_posting)

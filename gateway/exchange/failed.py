@@ -44,7 +44,10 @@ def write_set_aside(site: Site, exchange_id: str) -> None:
         problems = [from_json(item) for item in of_json(row.problems)]
         if row.fragment is not None:
             write_durably(folder / name, [row.fragment])
-        _write_why(folder / f"{name}.why.txt", _record_text(problems, name, row.route, exchange_id, input_name))
+        _write_why(
+            folder / f"{name}.why.txt",
+            _record_text(problems, name, drop_folder_name(site, row.route), exchange_id, input_name),
+        )
         with site.ledger.write() as connection:
             connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=name))
 
@@ -59,7 +62,7 @@ def write_failed_input(site: Site, route: str, exchange_id: str, input_name: str
     folder = site.spool.failed_folder(route)
     name = failed_name(input_name, exchange_id)
     write_durably(folder / name, [site.blobs.read(sha256)])
-    _write_why(folder / f"{name}.why.txt", _input_text(problems, name, route, exchange_id))
+    _write_why(folder / f"{name}.why.txt", _input_text(problems, name, drop_folder_name(site, route), exchange_id))
     return name
 
 
@@ -79,13 +82,18 @@ def remove_mended(site: Site, exchange_id: str) -> None:
             connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=None))
 
 
+def drop_folder_name(site: Site, route: str) -> str:
+    """Where a mended file is dropped again, as a person of this site would name it."""
+    return f"{site.spool.root.name}/{route}/in"
+
+
 def failed_name(input_name: str, exchange_id: str) -> str:
     """The name of a failed input: its own with the exchange's id, not piling up when it comes again."""
     stem, dot, suffix = _EXCHANGE_IN_NAME.sub("", _safe(input_name)).rpartition(".")
     return f"{stem}.{exchange_id}.{suffix}" if dot else f"{suffix}.{exchange_id}"
 
 
-def _record_text(problems: Sequence[Problem], name: str, route: str, exchange_id: str, input_name: str) -> str:
+def _record_text(problems: Sequence[Problem], name: str, folder: str, exchange_id: str, input_name: str) -> str:
     return "\n".join(
         [
             f"This record of {input_name} was set aside; the other records of the file went on.",
@@ -93,7 +101,7 @@ def _record_text(problems: Sequence[Problem], name: str, route: str, exchange_id
             render_all(problems),
             "",
             "What to do:",
-            f"  - the data are wrong: mend {name} (or the record in the shop) and drop it into {route}/in again;",
+            f"  - the data are wrong: mend {name} (or the record in the shop) and drop it into {folder} again;",
             f"  - the mapping or config.yaml is wrong: mend it, then `gateway retry {exchange_id}`.",
             f"The whole story: `gateway show {exchange_id}`",
             "",
@@ -101,7 +109,7 @@ def _record_text(problems: Sequence[Problem], name: str, route: str, exchange_id
     )
 
 
-def _input_text(problems: Sequence[Problem], name: str, route: str, exchange_id: str) -> str:
+def _input_text(problems: Sequence[Problem], name: str, folder: str, exchange_id: str) -> str:
     return "\n".join(
         [
             "This file could not be read as a whole. Nothing of it was sent.",
@@ -109,7 +117,7 @@ def _input_text(problems: Sequence[Problem], name: str, route: str, exchange_id:
             render_all(problems),
             "",
             "What to do:",
-            f"  - export it anew (or mend {name}) and drop it into {route}/in again.",
+            f"  - export it anew (or mend {name}) and drop it into {folder} again.",
             f"The whole story: `gateway show {exchange_id}`",
             "",
         ]

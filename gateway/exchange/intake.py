@@ -204,12 +204,12 @@ class Intake:
         if self._patient and now - since < self._route.spec.give_up:
             return "wait"
         self._waiting.since.pop(key, None)
-        minutes = self._route.spec.give_up.total_seconds() / 60
-        waited = f"{minutes:g} minutes" if self._patient else "the moment of this run"
         what = "it is empty" if copy.stat().st_size == 0 else "the end tag of its root element is missing"
+        minutes = self._route.spec.give_up.total_seconds() / 60
+        waited = f"was not complete within {minutes:g} minutes" if self._patient else "is not complete"
         return Problem(
             code="S008",
-            message=f"the file was not complete within {waited}: {what}",
+            message=f"the file {waited}: {what}",
             span=Span(file=entry.name),
             help="let the sender write under a temporary name and rename at the end; `give_up:` sets the patience",
         )

@@ -53,7 +53,9 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
                 row.route,
                 row.first_seen,
                 reason.message if reason else "",
-                f"see {row.route}/failed/{row.file or ''}",
+                f"gateway show {name}"
+                if not row.identity.startswith("sha256:")
+                else f"gateway show {row.exchange_id}",
             )
         )
     for row in connection.execute(

@@ -105,8 +105,14 @@ def site_status(site: Site, *, running: bool) -> SiteStatus:
     """How the site stands at this moment."""
     today = to_text(site.clock.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
     with site.ledger.read() as connection:
-        routes = tuple(_route_status(site, connection, name, today) for name in site.config.routes)
         matters = open_matters(site, connection)
+        failed: dict[str, int] = {}
+        for matter in matters:
+            failed[matter.route] = failed.get(matter.route, 0) + (matter.what == "input failed")
+        routes = tuple(
+            _route_status(site, connection, name, today, running=running, failed_inputs=failed.get(name, 0))
+            for name in site.config.routes
+        )
     return SiteStatus(_summary(routes, matters), running, routes, matters, site.problems)
 
 
@@ -124,14 +130,17 @@ def stories(site: Site, name: str) -> list[Story]:
     kind, rows = resolve(site, name)
     ids = [str(row.id) if kind == "exchange" else str(row.exchange_id) for row in rows]
     only = None if kind == "exchange" else {str(row.id) for row in rows}
+    key = name if name not in ids and (only is None or name not in only) else None
     with site.ledger.read() as connection:
         found = connection.execute(
             select(_exchange).where(_exchange.c.id.in_(ids)).order_by(_exchange.c.received_at)
         ).all()
-        return [_story(connection, row, kind, only) for row in found]
+        return [_story(connection, row, kind, only, key) for row in found]
 
 
-def _route_status(site: Site, connection: Connection, name: str, today: str) -> RouteStatus:
+def _route_status(
+    site: Site, connection: Connection, name: str, today: str, *, running: bool, failed_inputs: int
+) -> RouteStatus:
     state = connection.execute(select(tables.route_state).where(tables.route_state.c.route == name)).one_or_none()
     planned = _exchange.c.planned_at.is_not(None)
     deliveries: dict[str, int] = {
@@ -180,10 +189,10 @@ def _route_status(site: Site, connection: Connection, name: str, today: str) -> 
         sent_today=sent_today,
         waiting=waiting,
         in_doubt=deliveries.get("in_doubt", 0),
-        failed=deliveries.get("failed", 0),
+        failed=deliveries.get("failed", 0) + failed_inputs,
         held=held_postings + held_inputs,
         set_aside=_count(connection, _open_set_aside(name)),
-        next=_next(site, name, health, connection, waiting),
+        next=_next(site, name, health, connection, waiting, running=running),
         problem=problem,
     )
 
@@ -197,11 +206,15 @@ def _open_set_aside(route: str) -> Any:
     )
 
 
-def _next(site: Site, name: str, health: RouteHealth, connection: Connection, waiting: int) -> str:
+def _next(
+    site: Site, name: str, health: RouteHealth, connection: Connection, waiting: int, *, running: bool
+) -> str:
     if health == "broken":
         return "mend the configuration: `gateway check`"
     if health == "held":
         return f"`gateway release {name}`"
+    if not running:
+        return "-"
     if waiting:
         for target in site.routes[name].targets:
             row = connection.execute(
@@ -275,12 +288,19 @@ def _state(connection: Connection, row: Row[Any]) -> str:
         return "needs you"
     if states - {"delivered", "dropped"}:
         return "on its way"
+    still = _count(
+        connection,
+        select(func.count())
+        .select_from(_quarantine)
+        .where(_quarantine.c.exchange_id == row.id, _quarantine.c.resolved_by.is_(None)),
+    )
     if not states:
-        return "set aside" if row.set_aside else "nothing new"
-    return "sent, some set aside" if row.set_aside else "sent"
+        return "set aside" if still else "nothing new"
+    return "sent, some set aside" if still else "sent"
 
 
-def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | None) -> Story:
+def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | None, key: str | None) -> Story:
+    """The story of an exchange; of one delivery, posting or record (`key`) in it where that was asked for."""
     deliveries = connection.execute(
         select(_delivery).where(_delivery.c.exchange_id == row.id).order_by(_delivery.c.sequence)
     ).all()
@@ -291,7 +311,10 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
     ).all()
     if kind == "posting" and only is not None:
         postings = [posting for posting in postings if posting.id in only]
-    wanted = {str(posting.delivery_id) for posting in postings} if kind == "posting" else None
+    elif key is not None:
+        postings = []
+    one = kind == "posting" or key is not None
+    wanted = {str(posting.delivery_id) for posting in postings} if one else None
     if kind == "delivery":
         wanted = only
     if wanted is not None:
@@ -300,7 +323,11 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
         select(_timeline).where(_timeline.c.exchange_id == row.id).order_by(_timeline.c.id)
     ).all()
     line = _line(connection, row)
-    aside = connection.execute(select(_quarantine).where(_quarantine.c.exchange_id == row.id)).all()
+    aside = [
+        found
+        for found in connection.execute(select(_quarantine).where(_quarantine.c.exchange_id == row.id))
+        if key is None or found.identity == key
+    ]
     return Story(
         exchange=line,
         mode=row.mode,

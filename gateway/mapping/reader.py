@@ -121,10 +121,13 @@ class Mapping:
         self._on_totals = on_totals
         self._tests = tests
 
-    def read(self, path: Path, *, shown_as: str | None = None) -> Iterator[Reading]:
+    def read(
+        self, path: Path, *, shown_as: str | None = None, wanted: Callable[[int], bool] | None = None
+    ) -> Iterator[Reading]:
         """Read an input as a stream.
 
         shown_as: the name that problems show, where the file lies elsewhere than it came from.
+        wanted: tells by its position whether a record is to be read; the others are passed over.
         Raises SourceProblems for what spoils the whole input, possibly after readings were yielded (a cut file);
         nothing of such an input may be used. Raises OSError where the file cannot be read.
         """
@@ -132,6 +135,8 @@ class Mapping:
         stream = RecordStream(path, self._source, shown)
         place = partial(_place, stream.lines, shown)
         for position, element in enumerate(stream, start=1):
+            if wanted is not None and not wanted(position):
+                continue
             origin = Origin(element, self._source.encoding or "UTF-8")
             try:
                 yield self._reading(position, element, origin, place)

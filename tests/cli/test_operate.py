@@ -62,7 +62,7 @@ def test_a_record_that_was_set_aside_ends_with_code_3_and_says_where_to_look(
     site.drop("orders.xml", export("1001", ShopOrder("1002", payment="Bitcoin")))
     outcome = gateway("run", "--once")
     assert outcome.code == 3
-    assert lines(outcome.out)[-1] == "next: see shop/failed/1002.ID.xml; `gateway status` shows all"
+    assert lines(outcome.out)[-1] == "next: `gateway show 1002`; `gateway status` shows all"
 
 
 def test_an_input_that_cannot_be_read_ends_with_code_5(gateway: Gateway, site: TestSite) -> None:
@@ -80,7 +80,7 @@ def test_a_source_that_cannot_be_reached_ends_with_code_6(gateway: Gateway, site
     )
     outcome = gateway("run", "--once")
     assert outcome.code == 6
-    assert "shop: ftp://127.0.0.1:1/export: cannot ask for features: connection refused" in outcome.err
+    assert "shop: ftp://127.0.0.1:1/export: cannot connect: connection refused" in outcome.err
 
 
 def test_a_spool_that_is_in_use_ends_with_code_7_and_names_the_other(gateway: Gateway, site: TestSite) -> None:
@@ -150,7 +150,7 @@ def test_a_new_site_has_a_status(gateway: Gateway, site: TestSite) -> None:
         "the gateway is not running: `gateway run` starts it",
         "",
         "ROUTE STATE LAST OK SENT TODAY WAITING IN DOUBT FAILED HELD SET ASIDE NEXT",
-        "shop up never 0 0 0 0 0 0 watches its drop folder",
+        "shop up never 0 0 0 0 0 0 -",
         "next: drop a file into a drop folder (spool/ROUTE/in)",
     ]
 

@@ -173,7 +173,7 @@ def test_targets_know_the_places_of_their_settings(written: Written) -> None:
     own, shared = written.write(EVERYTHING).load().routes["shop"].to
     assert str(own.where(("settings", "store"))) == "config.yaml:41:82"
     assert str(own.where(("settings", "pack"))) == "config.yaml:5:101"
-    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:44:69"
+    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:42:70"
 
 
 def test_the_committed_configuration_loads_without_a_problem_and_is_the_one_that_init_lays_out() -> None:

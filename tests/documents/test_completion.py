@@ -163,3 +163,34 @@ def test_documents_survive_storage_and_fingerprints_see_what_counts() -> None:
     assert fingerprint("order", other) != fingerprint("order", document)
     assert ("lines[1].quantity", "2", "3") in differences("order", document, other)
     assert KINDS["order"].key_of(document) == "1001"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "total", "fits"),
+    [
+        ("3", "230.00", "690.00", True),
+        ("3", "230.00", "230.00", False),
+        ("3", "33.33", "100.00", True),  # the shop rounded the unit price
+        ("1", "99.90", "99.90", True),
+        ("7", "14.2857", "100.00", True),
+        ("2", "100.00", "180.00", False),  # the unit price is the one before a discount
+    ],
+)
+def test_a_row_whose_total_is_not_quantity_times_unit_price_is_told(
+    quantity: str, unit: str, total: str, fits: bool
+) -> None:
+    row = line(quantity=D(quantity), unit_price={"gross": D(unit)}, total={"gross": D(total)})
+    assert codes(lines=[row]) == ([] if fits else [("D018", "lines[1].total")])
+
+
+def test_a_row_that_does_not_fit_its_total_may_be_a_warning() -> None:
+    row = line(quantity=D(3), unit_price={"gross": D("230.00")}, total={"gross": D("230.00")})
+    order, findings = complete_order(values(lines=[row]), on_totals="warn")
+    assert order is not None
+    assert [(finding.code, finding.level) for finding in findings] == [("D018", "warning")]
+    assert findings[0].message == "`Deka`: 3 x 230.00 is 690.00, the row's total says 230.00"
+
+
+def test_a_unit_price_that_is_told_from_the_rows_total_fits_it() -> None:
+    row = line(quantity=D(3), unit_price=None, total={"gross": D("100.00")})
+    assert codes(lines=[row]) == []

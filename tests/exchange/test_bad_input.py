@@ -112,7 +112,7 @@ def test_the_text_beside_a_bad_order_says_what_where_why_and_what_to_do(site: Te
         "What to do:",
         (
             f"  - the data are wrong: mend 1002.{line.id}.xml (or the record in the shop) "
-            "and drop it into shop/in again;"
+            "and drop it into spool/shop/in again;"
         ),
         f"  - the mapping or config.yaml is wrong: mend it, then `gateway retry {line.id}`.",
         f"The whole story: `gateway show {line.id}`",

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from gateway.clock import ManualClock
 from gateway.store.lanes import Done, SqliteLanes
@@ -14,6 +15,12 @@ from tests.store.lane_engine import LaneEngineContract
 
 
 class TestSqliteLanes(LaneEngineContract):
+    @pytest.fixture(autouse=True)
+    def _without_waiting_for_the_disk(self, ledger: Ledger) -> None:
+        """Durability is not what these tests are about, and thousands of turns wait for it."""
+        event.listen(ledger.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous=OFF"))
+        ledger.engine.dispose()
+
     @pytest.fixture
     def engine(self, ledger: Ledger) -> SqliteLanes:
         return SqliteLanes(ledger, lease=timedelta(seconds=120))

@@ -132,7 +132,8 @@ def test_a_network_share_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError) as caught:
         Spool(tmp_path / "spool").prepare()
     assert render_all(caught.value.problems) == (
-        f"error[C008]: the spool {tmp_path}/spool lies on a network share ({kind}), where a ledger can be damaged\n"
+        f"error[C008]: the spool {tmp_path}/spool lies on a network share ({kind}), "
+        "where a ledger can be damaged\n"
         "  = help: set `spool:` in config.yaml to a folder on a local disk"
     )
 
