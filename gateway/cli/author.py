@@ -249,6 +249,11 @@ def convert(
     conversion = Conversion(source, str(source), job.origin, job.prepare)
     tally, started = Tally(), monotonic()
     if output is None:
+        if sys.stdout.isatty():
+            session.terminal.note(
+                "the XML is written as the accounting program wants it, often windows-1250; "
+                "a file is easier to read: `-o out.xml`"
+            )
         sys.stdout.flush()
         _write(session, conversion, workers, sys.stdout.buffer.write, tally)
         sys.stdout.buffer.flush()

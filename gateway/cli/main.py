@@ -7,6 +7,7 @@ Exit codes: 0 done · 1 a bug · 2 usage · 3 problems found · 4 the configurat
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,8 @@ def main() -> None:
         author.register(app)
         operate.register(app)
     debug = "--debug" in sys.argv
+    if hasattr(signal, "SIGPIPE") and "run" not in sys.argv:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `gateway … | head` ends as every other program does
     try:
         code = app(prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:

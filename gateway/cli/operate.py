@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")]
 _PATIENCE = 60.0
+_COUNTS = ("CHANGED", "SAME", "LEFT OUT", "SET ASIDE")
 
 
 def register(app: typer.Typer) -> None:
@@ -45,8 +46,10 @@ def run(
     if dry_run:
         _tell_plan(session)
         return
-    quiet_level: Literal["info", "warning"] = "warning" if once or session.terminal.quiet else "info"
-    telemetry.configure(json=as_json and not once, level=quiet_level)
+    level: Literal["info", "warning", "error"] = (
+        "error" if once else "warning" if session.terminal.quiet else "info"
+    )
+    telemetry.configure(json=as_json and not once, level=level)
     if once:
         from gateway.daemon.once import run_once
 
@@ -167,6 +170,7 @@ def status(
             )
             for r in found.routes
         ],
+        only_if_any=("WAITING", "IN DOUBT", "FAILED", "HELD", "SET ASIDE"),
     )
     for route_status in found.routes:
         if route_status.problem is not None:
@@ -175,13 +179,15 @@ def status(
         terminal.result("")
         terminal.table(
             ("WAITS FOR YOU", "NAME", "ROUTE", "SINCE", "WHY", "DO"),
-            [(m.what, m.name, m.route, local_time(m.since), m.reason, m.do) for m in found.matters],
+            [(m.what, m.name, m.route, local_time(m.since), _short(m.reason), m.do) for m in found.matters],
         )
     if lines:
         terminal.result("")
         _exchange_table(terminal, lines)
     if found.problems:
         terminal.result("next: mend the configuration; `gateway check` tells what is wrong")
+    elif found.matters:
+        terminal.result(f"next: `{found.matters[0].do}`")
     elif lines:
         terminal.result(f"next: `gateway show {lines[0].id}`")
     else:
@@ -196,7 +202,7 @@ def _exchange_table(terminal: Terminal, lines: list[Any]) -> None:
     from gateway.exchange.reports import local_time
 
     terminal.table(
-        ("EXCHANGE", "ROUTE", "RECEIVED", "INPUT", "STATE", "RECORDS", "NEW", "CHANGED", "SAME", "SET ASIDE"),
+        (*("EXCHANGE", "ROUTE", "RECEIVED", "INPUT", "STATE", "RECORDS", "NEW"), *_COUNTS),
         [
             (
                 x.id,
@@ -208,11 +214,17 @@ def _exchange_table(terminal: Terminal, lines: list[Any]) -> None:
                 x.new,
                 x.changed,
                 x.same,
+                x.left_out,
                 x.set_aside,
             )
             for x in lines
         ],
+        only_if_any=_COUNTS,
     )
+
+
+def _short(text: str, most: int = 70) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def show(
@@ -275,13 +287,14 @@ def _tell_story(terminal: Terminal, story: Story) -> None:
         if aside["resolved_by"]:
             terminal.result(f"\n{aside['name']} was set aside and is in order since {aside['resolved_by']}")
         elif aside["file"]:
-            terminal.result(f"\nset aside: {line.route}/failed/{aside['file']} (seen {aside['count']} times)")
+            seen = "once" if aside["count"] == 1 else f"{aside['count']} times"
+            terminal.result(f"\nset aside: {aside['file']} (seen {seen})")
     terminal.result("")
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {count}" for key, count in value.items())
+        return ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in value.items() if count)
     return str(value)
 
 

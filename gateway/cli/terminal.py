@@ -58,8 +58,13 @@ class Terminal:
         """Text that stands out."""
         return f"{_BOLD}{text}{_END}" if self.colour_out else text
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns, as wide as their widest cell; numbers to the right."""
+    def table(
+        self, head: Sequence[str], rows: Sequence[Sequence[object]], *, only_if_any: Sequence[str] = ()
+    ) -> None:
+        """Columns, as wide as their widest cell; numbers to the right; those of `only_if_any` go where all are 0."""
+        shown = [i for i, name in enumerate(head) if name not in only_if_any or any(row[i] != 0 for row in rows)]
+        head = [head[i] for i in shown]
+        rows = [[row[i] for i in shown] for row in rows]
         cells = [[printable(str(cell)) for cell in row] for row in rows]
         widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
         right = [bool(rows) and all(isinstance(row[i], int) for row in rows) for i in range(len(head))]

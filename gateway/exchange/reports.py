@@ -50,6 +50,7 @@ class ExchangeLine(msgspec.Struct, frozen=True):
     new: int
     changed: int
     same: int
+    left_out: int
     set_aside: int
 
 
@@ -135,7 +136,7 @@ def stories(site: Site, name: str) -> list[Story]:
         found = connection.execute(
             select(_exchange).where(_exchange.c.id.in_(ids)).order_by(_exchange.c.received_at)
         ).all()
-        return [_story(connection, row, kind, only, key) for row in found]
+        return [_story(connection, row, kind, only, key, site.spool.root.name) for row in found]
 
 
 def _route_status(
@@ -265,6 +266,7 @@ def _line(connection: Connection, row: Row[Any]) -> ExchangeLine:
         row.new,
         row.changed,
         row.same,
+        row.left_out,
         row.set_aside,
     )
 
@@ -299,7 +301,9 @@ def _state(connection: Connection, row: Row[Any]) -> str:
     return "sent, some set aside" if still else "sent"
 
 
-def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | None, key: str | None) -> Story:
+def _story(
+    connection: Connection, row: Row[Any], kind: str, only: set[str] | None, key: str | None, spool: str
+) -> Story:
     """The story of an exchange; of one delivery, posting or record (`key`) in it where that was asked for."""
     deliveries = connection.execute(
         select(_delivery).where(_delivery.c.exchange_id == row.id).order_by(_delivery.c.sequence)
@@ -363,24 +367,24 @@ def _story(connection: Connection, row: Row[Any], kind: str, only: set[str] | No
                 "name": q.identity,
                 "position": q.position,
                 "count": q.count,
-                "file": q.file,
+                "file": f"{spool}/{q.route}/failed/{q.file}" if q.file else None,
                 "resolved_by": q.resolved_by,
                 "problems": [p.as_json() for p in all_problems(q.problems)],
             }
             for q in aside
         ),
-        next=_story_next(line, row),
+        next=_story_next(line, row, spool),
     )
 
 
-def _story_next(line: ExchangeLine, row: Row[Any]) -> str:
+def _story_next(line: ExchangeLine, row: Row[Any], spool: str) -> str:
     nexts = {
-        "failed": f"mend the file in {row.route}/failed and drop it again, or `gateway retry {row.id}`",
+        "failed": f"mend the file in {spool}/{row.route}/failed and drop it again, or `gateway retry {row.id}`",
         "needs you": f"`gateway retry {row.id}`",
         "on its way": "nothing: it goes on by itself",
         "duplicate": f"nothing: the same bytes came as {row.duplicate_of}",
-        "sent, some set aside": f"mend the files in {row.route}/failed and drop them again",
-        "set aside": f"mend the files in {row.route}/failed and drop them again",
+        "sent, some set aside": f"mend the files in {spool}/{row.route}/failed and drop them again",
+        "set aside": f"mend the files in {spool}/{row.route}/failed and drop them again",
     }
     if line.state.startswith("held"):
         return f"`gateway release {row.id}` sends it, `gateway release {row.id} --drop` settles it unsent"

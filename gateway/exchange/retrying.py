@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from sqlalchemy import Row, select, update
 
 from gateway.diagnostics import plural
+from gateway.documents import decode
+from gateway.errors import GatewayError, UsageError
 from gateway.exchange import failed
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
+from gateway.exchange.planning import Written, assemble, render
 from gateway.exchange.site import Site
+from gateway.rendering import Identity
 from gateway.store import tables
+from gateway.store.blobs import BlobMissing
 from gateway.store.ledger import new_exchange_id, tell
 
-_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
+_exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
 
 
 def retry(site: Site, actor: str, arguments: Arguments) -> list[Step]:
@@ -140,8 +145,48 @@ def _retry_deliveries(site: Site, actor: str, rows: Sequence[Row[tuple[object, .
     ]
 
 
+def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
+    """The stored bytes of a delivery are gone: write them anew from its documents, under the same ids."""
+    target = site.targets().get(str(row.target))
+    if target is None:
+        raise UsageError(f"there is no target {row.target} any more; its delivery {row.id} cannot be written anew")
+    with site.ledger.read() as connection:
+        rows = connection.execute(
+            select(
+                _posting, tables.document.c.key, tables.document.c.kind, tables.document.c.origin, _version.c.body
+            )
+            .join(tables.document, tables.document.c.id == _posting.c.document_id)
+            .join(
+                _version,
+                (_version.c.document_id == _posting.c.document_id) & (_version.c.ordinal == _posting.c.ordinal),
+            )
+            .where(_posting.c.delivery_id == row.id)
+            .order_by(_posting.c.id)
+        ).all()
+    members = []
+    for found in rows:
+        identity = Identity(pack=found.pack_id, item=found.item_id, origin=found.origin)
+        written = render(target, decode(found.kind, found.body), identity, found.key)
+        if not isinstance(written, Written):
+            raise GatewayError(f"{found.key} cannot be written any more: {written[0].message}")
+        members.append(written.rendered)
+    content = assemble(target, rows[0].pack_id, members)
+    stored = site.blobs.store([content], f"{row.id}.{new_exchange_id(site.clock.now())}.again")
+    with site.ledger.write() as connection:
+        site.blobs.record(connection, stored)
+        connection.execute(
+            update(_delivery)
+            .where(_delivery.c.id == row.id, _delivery.c.state == "failed")
+            .values(content_sha256=stored[0].sha256, size=stored[0].size)
+        )
+
+
 def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     now = site.ledger.now()
+    try:
+        site.blobs.read(str(row.content_sha256))
+    except BlobMissing:
+        _render_again(site, row)
     with site.ledger.write() as connection:
         connection.execute(
             update(_delivery)

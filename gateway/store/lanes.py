@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import from_text, to_text
@@ -63,6 +63,10 @@ class LaneEngine(Protocol):
         """See that the lane is run soon, or at `at` where it is not to run earlier already. Idempotent."""
         ...
 
+    def urge(self, connection: Connection, lane: str) -> None:
+        """Run the lane now, also where it waits after a failure: a person asked for it."""
+        ...
+
     def run(self, drain: Drain, *, workers: int, stop: threading.Event) -> None:
         """Work on lanes with several threads until `stop` is set; each finishes what it has in hand."""
         ...
@@ -94,8 +98,7 @@ class SqliteLanes:
         A lane that waits after a failure goes on waiting: new work is no reason to hammer a server that is down.
         """
         ready = to_text(at or self._ledger.clock.now())
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(tables.lane).values(key=lane, ready_at=ready)
+        statement = self._insert()(tables.lane).values(key=lane, ready_at=ready)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["key"],
@@ -108,13 +111,16 @@ class SqliteLanes:
         )
         self.nudge()
 
+    def _insert(self) -> Any:
+        return postgresql.insert if self._ledger.engine.dialect.name == "postgresql" else sqlite.insert
+
     def urge(self, connection: Connection, lane: str) -> None:
         """Run the lane now, also where it waits after a failure: a person asked for it."""
         self.wake(connection, lane)
         connection.execute(
             update(tables.lane)
             .where(tables.lane.c.key == lane)
-            .values(ready_at=to_text(self._ledger.clock.now()), failures=0, error=None)
+            .values(ready_at=to_text(self._ledger.clock.now()), failures=0, error=None, urged=1)
         )
 
     def nudge(self) -> None:
@@ -166,10 +172,15 @@ class SqliteLanes:
 
     @contextmanager
     def exclusively(self, lane: str) -> Iterator[LaneLease]:
-        """Have one lane for oneself, once whoever works on it is done."""
+        """Have one lane for oneself, once whoever works on it is done; afterwards it waits as it did before."""
+        insert = self._insert()
         with self._ledger.write() as connection:
-            self.wake(connection, lane)
-        while (lease := self._claim(self._worker_name(-1), lane)) is None:
+            connection.execute(insert(tables.lane).values(key=lane).on_conflict_do_nothing())
+        while True:
+            before = self._row(lane)
+            lease = self._claim(self._worker_name(-1), lane)
+            if lease is not None:
+                break
             self._ledger.clock.wait(threading.Event(), 0.05)
         ended = threading.Event()
         threading.Thread(target=self._beat, args=(lease, ended), daemon=True).start()
@@ -177,7 +188,22 @@ class SqliteLanes:
             yield lease
         finally:
             ended.set()
-            self._finish(lease, Again())
+            self._finish_exclusive(lease, before)
+
+    def _finish_exclusive(self, lease: LaneLease, before: Row[tuple[Any, ...]]) -> None:
+        try:
+            with self._ledger.write(lease) as connection:
+                now = connection.execute(select(tables.lane).where(tables.lane.c.key == lease.lane)).one()
+                moments = [moment for moment in (before.ready_at, now.ready_at) if moment is not None]
+                failures, error = (0, None) if now.urged else (before.failures, before.error)
+                self._give_back(connection, lease, min(moments, default=None), failures, error)
+        except LaneLost as lost:
+            emit("lane_lost", level="warning", lane=lease.lane, reason=str(lost))
+        self.nudge()
+
+    def _row(self, lane: str) -> Row[tuple[Any, ...]]:
+        with self._ledger.read() as connection:
+            return connection.execute(select(tables.lane).where(tables.lane.c.key == lane)).one()
 
     def release_all(self) -> None:
         """Free every lane: only for the holder of the spool lock at its start, when no worker can be alive."""
@@ -243,7 +269,13 @@ class SqliteLanes:
             connection.execute(
                 update(tables.lane)
                 .where(tables.lane.c.key == row.key)
-                .values(owner=worker, lease_until=to_text(now + self._lease), epoch=row.epoch + 1, ready_at=None)
+                .values(
+                    owner=worker,
+                    lease_until=to_text(now + self._lease),
+                    epoch=row.epoch + 1,
+                    ready_at=None,
+                    urged=0,
+                )
             )
         return LaneLease(row.key, row.epoch + 1, worker)
 
@@ -276,21 +308,28 @@ class SqliteLanes:
             ready, error = to_text(result.at), result.error
         try:
             with self._ledger.write(lease) as connection:
-                woken, failed = connection.execute(
-                    select(tables.lane.c.ready_at, tables.lane.c.failures).where(tables.lane.c.key == lease.lane)
+                woken, failed, urged = connection.execute(
+                    select(tables.lane.c.ready_at, tables.lane.c.failures, tables.lane.c.urged).where(
+                        tables.lane.c.key == lease.lane
+                    )
                 ).one()
-                if isinstance(result, RetryAt):
+                if isinstance(result, RetryAt) and not urged:
                     failures = failed + 1
                 elif woken is not None:
-                    ready = min(woken, ready) if ready else woken
-                connection.execute(
-                    update(tables.lane)
-                    .where(tables.lane.c.key == lease.lane)
-                    .values(owner=None, lease_until=None, ready_at=ready, failures=failures, error=error)
-                )
+                    ready, error = (woken if urged or ready is None else min(woken, ready)), None
+                self._give_back(connection, lease, ready, failures, error)
         except LaneLost as lost:
             emit("lane_lost", level="warning", lane=lease.lane, reason=str(lost))
         self.nudge()
+
+    def _give_back(
+        self, connection: Connection, lease: LaneLease, ready: str | None, failures: int, error: str | None
+    ) -> None:
+        connection.execute(
+            update(tables.lane)
+            .where(tables.lane.c.key == lease.lane)
+            .values(owner=None, lease_until=None, ready_at=ready, failures=failures, error=error)
+        )
 
     @staticmethod
     def _worker_name(number: int) -> str:

@@ -226,6 +226,7 @@ lane = Table(
     Column("lease_until", Text),
     Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("urged", Integer, nullable=False, server_default="0"),
     Column("error", Text),
 )
 

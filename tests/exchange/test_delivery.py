@@ -361,3 +361,23 @@ def test_a_held_route_takes_nothing_in_until_it_is_released(site: TestSite) -> N
     site.do("release", "shop")
     site.run()
     assert site.numbers() == ["1001"]
+
+
+def test_stored_bytes_that_are_gone_are_written_anew_by_a_retry(site: TestSite) -> None:
+    # given a delivery whose bytes somebody deleted
+    site.configure(settings="pack: 2")
+    site.do("hold", "pohoda")
+    site.drop("orders.xml", export("1001", "1002"))
+    site.run()
+    for segment in (site.folder / "spool" / "blobs").glob("*.deliveries"):
+        segment.unlink()
+    site.do("release", "pohoda")
+    site.run()
+    (matter,) = site.status().matters
+    assert matter.what == "delivery failed"
+    # when
+    site.do("retry", "1001")
+    site.run()
+    # then
+    assert site.numbers() == ["1001", "1002"]
+    assert site.status().matters == ()

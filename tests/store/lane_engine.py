@@ -168,6 +168,26 @@ class LaneEngineContract:
 
     # -- leases --------------------------------------------------------------------------------------
 
+    def test_a_person_who_urges_during_a_failing_turn_gets_another_turn_at_once(self) -> None:
+        def urged_meanwhile(_lease: LaneLease) -> DrainResult:
+            if len(seen) == 1:
+                self.urge("a")
+            seen.append(1)
+            return self.later(60) if len(seen) == 2 else Done()
+
+        seen = [0]
+        self.wake("a")
+        assert self.drain(urged_meanwhile) == ["a", "a"]
+        assert (self.state("a").failures, self.state("a").error) == (0, None)
+
+    def test_having_a_waiting_lane_alone_does_not_end_its_waiting(self) -> None:
+        self.wake("a")
+        self.drain(self.later(60))
+        before = self.state("a")
+        with self.engine.exclusively("a"):
+            pass
+        assert self.state("a") == before
+
     def test_every_turn_has_a_higher_epoch(self) -> None:
         epochs: list[int] = []
         for _ in range(3):
