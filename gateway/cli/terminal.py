@@ -61,7 +61,7 @@ class Terminal:
     def table(
         self, head: Sequence[str], rows: Sequence[Sequence[object]], *, only_if_any: Sequence[str] = ()
     ) -> None:
-        """Columns, as wide as their widest cell; numbers to the right; those of `only_if_any` go where all are 0."""
+        """Columns as wide as their widest cell; those of `only_if_any` are left out where all are 0."""
         shown = [i for i, name in enumerate(head) if name not in only_if_any or any(row[i] != 0 for row in rows)]
         head = [head[i] for i in shown]
         rows = [[row[i] for i in shown] for row in rows]

@@ -218,7 +218,7 @@ def test_the_story_of_an_order_that_was_set_aside_shows_why(gateway: Gateway, si
     assert outcome.code == 0
     assert "error[D004]: order 1002: the lookup `payment` has no entry for `Bitcoin`" in outcome.out
     assert "set aside: spool/shop/failed/1002.ID.xml (seen once)" in lines(outcome.out)
-    assert outcome.last == "next: mend the files in shop/failed and drop them again"
+    assert outcome.last == "next: mend the files in spool/shop/failed and drop them again"
 
 
 def test_an_unknown_name_is_told(gateway: Gateway, site: TestSite) -> None:
