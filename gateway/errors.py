@@ -9,7 +9,9 @@
     ├── EndpointError                6  a partner did not do what was asked; `retryable` says if waiting helps
     │   ├── EndpointUnreachable      6  no connection, time-out, cut line: retryable
     │   ├── EndpointRefused          6  rights, name: permanent
-    │   │   └── LoginRefused         6  the account: three in a row hold the route or target, they are not hammered
+    │   │   └── PartnerRefused       6  whatever goes there is refused: three in a row hold the route or target
+    │   │       ├── LoginRefused     6  the account
+    │   │       └── HostNotTrusted   6  the server's key or certificate is not the known one
     │   └── OutcomeUnknown           6  the line was cut before the answer: look before repeating
     └── SpoolInUse                   7  another daemon holds the spool
 
@@ -95,8 +97,16 @@ class EndpointRefused(EndpointError):
     """The other side answered and refuses: trying again without a change will not help."""
 
 
-class LoginRefused(EndpointRefused):
-    """The account is refused: whatever else goes there would be refused too, and servers ban who insists."""
+class PartnerRefused(EndpointRefused):
+    """Whatever else goes there would be refused too; the route or target is held, nobody is hammered."""
+
+
+class LoginRefused(PartnerRefused):
+    """The account is refused. Three in a row hold the route or target, because servers ban who insists."""
+
+
+class HostNotTrusted(PartnerRefused):
+    """The server's key or certificate is not the known one: nothing may be sent there until a person compares."""
 
 
 class OutcomeUnknown(EndpointError):

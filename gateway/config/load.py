@@ -20,12 +20,10 @@ from gateway.config.routes import Resolver, RouteSpec
 from gateway.config.secrets import fill_in
 from gateway.config.wording import word
 from gateway.diagnostics import Problem, Span
-from gateway.endpoints.ftp import FtpOptions
-from gateway.endpoints.local import LocalOptions
+from gateway.endpoints import AnyOptions
 from gateway.errors import ConfigError, ProblemsFound
 from gateway.yamlfile import YamlFile
 
-EndpointOptions = LocalOptions | FtpOptions
 Sections = Literal["endpoints", "targets", "routes", "merchants"]
 _SECTIONS: tuple[Sections, ...] = ("merchants", "endpoints", "targets", "routes")
 
@@ -38,7 +36,7 @@ class Config:
     site: Path
     spool: Path
     workers: int
-    endpoints: dict[str, EndpointOptions]
+    endpoints: dict[str, AnyOptions]
     routes: dict[str, RouteSpec]
     problems: tuple[Problem, ...] = ()
 

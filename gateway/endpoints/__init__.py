@@ -28,23 +28,29 @@ from gateway.endpoints.base import (
 )
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
+from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 
-EndpointModel = Annotated[LocalOptions | FtpOptions, Field(discriminator="type")]
+AnyOptions = LocalOptions | FtpOptions | SftpOptions
+"""The options of any endpoint."""
+
+EndpointModel = Annotated[AnyOptions, Field(discriminator="type")]
 """The options of any endpoint, told apart by `type:`."""
 
 ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
     LocalOptions: lambda name, options, root: LocalEndpoint(name, options, root=root),
-    FtpOptions: lambda name, options, _root: FtpEndpoint(name, options),
+    FtpOptions: lambda name, options, root: FtpEndpoint(name, options, root=root),
+    SftpOptions: lambda name, options, root: SftpEndpoint(name, options, root=root),
 }
 
 
-def open_endpoint(name: str, options: LocalOptions | FtpOptions, root: Path) -> Endpoint:
+def open_endpoint(name: str, options: AnyOptions, root: Path) -> Endpoint:
     """The endpoint that these options describe; nothing is connected yet."""
     return ENDPOINTS[type(options)](name, options, root)
 
 
 __all__ = [
     "AfterWork",
+    "AnyOptions",
     "Endpoint",
     "EndpointModel",
     "Entry",

@@ -11,8 +11,10 @@ import contextlib
 import ftplib
 import io
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from posixpath import basename, join
 from typing import BinaryIO, Literal, TypeVar
 
@@ -31,18 +33,30 @@ from gateway.endpoints.base import (
     in_order,
     temporary_name,
 )
-from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, LoginRefused, OutcomeUnknown
+from gateway.errors import (
+    EndpointError,
+    EndpointRefused,
+    EndpointUnreachable,
+    HostNotTrusted,
+    LoginRefused,
+    OutcomeUnknown,
+)
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
 
 
 class FtpOptions(EndpointOptions):
-    """An FTP server (plain FTP: the password and the data travel unencrypted)."""
+    """An FTP server. Without `tls:` the password and the data travel unencrypted, and `gateway check` says so."""
 
     type: Literal["ftp"] = "ftp"
     host: str = Field(description="name or address of the server")
-    port: int = Field(default=21, ge=1, le=65535, description="port of the control connection")
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="port of the control connection; default 21, 990 with implicit TLS",
+    )
     user: str = Field(description="login name")
     password: SecretStr = Field(
         description="password; write `${env:NAME}` or `${file:PATH}`", json_schema_extra={"secret": True}
@@ -55,15 +69,30 @@ class FtpOptions(EndpointOptions):
         default=60, gt=0, description="seconds without a byte until a transfer is given up"
     )
     passive: bool = Field(default=True, description="passive mode; active only for servers that cannot otherwise")
+    tls: Literal["none", "explicit", "implicit"] = Field(
+        default="none", description="encryption: `explicit` (AUTH TLS, the usual), `implicit` (port 990), or none"
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="certificate of the authority that signed the server's; default the system's list",
+    )
+    fingerprint: str | None = Field(
+        default=None, description="SHA-256 of the server's own certificate, instead of an authority"
+    )
+    newest_tls: Literal["1.2", "1.3"] | None = Field(
+        default=None, description="1.2 for servers that cannot resume a session under 1.3"
+    )
+    max_connections: int = Field(default=2, ge=1, le=20, description="connections to this server at the same time")
 
 
 class FtpEndpoint:
     """One FTP account."""
 
-    def __init__(self, name: str, options: FtpOptions) -> None:
+    def __init__(self, name: str, options: FtpOptions, *, root: Path) -> None:
         self.name = name
-        self.traits = Traits(max_connections=2)
-        self._options = options
+        self.traits = Traits(max_connections=options.max_connections)
+        ca_file = root / options.ca_file if options.ca_file else None
+        self._options = options.model_copy(update={"ca_file": ca_file})
 
     def source(self, folder: str, files: Sequence[str], after: AfterWork) -> FtpSource:
         """The folder as a source."""
@@ -102,7 +131,8 @@ class FtpSession:
     @property
     def place(self) -> str:
         """The folder as a person would name it."""
-        return f"ftp://{self._options.host}:{self._options.port}{join('/', self.folder)}"
+        scheme = "ftp" if self._options.tls == "none" else "ftps"
+        return f"{scheme}://{self._options.host}:{port_of(self._options)}{join('/', self.folder)}"
 
     def run(self, what: str, action: Callable[[ftplib.FTP], T], *, unknown: bool = False) -> T:
         """Do something on the connection. With `unknown`, a cut line is an OutcomeUnknown."""
@@ -117,6 +147,13 @@ class FtpSession:
             raise
         except ftplib.error_perm as error:
             raise self._refusal(what, error) from error
+        except ssl.SSLCertVerificationError as error:
+            self.drop()
+            raise HostNotTrusted(
+                f"{self.place}: the server's certificate is not trusted: {error.verify_message}",
+                code="E010",
+                help="name the authority's certificate with `ca_file:`, or pin the server's with `fingerprint:`",
+            ) from error
         except ftplib.error_temp as error:
             self.drop()
             raise EndpointUnreachable(
@@ -186,9 +223,9 @@ class FtpSession:
         if self._ftp is not None:
             return self._ftp
         options = self._options
-        ftp = ftplib.FTP(encoding=options.encoding, timeout=options.connect_timeout)  # noqa: S321 - the user chose it
+        ftp = _client(options)
         try:
-            ftp.connect(options.host, options.port)
+            ftp.connect(options.host, port_of(options))
             assert ftp.sock is not None
             ftp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             ftp.login(options.user, options.password.get_secret_value())
@@ -388,6 +425,26 @@ class FtpTarget:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+
+def _client(options: FtpOptions) -> ftplib.FTP:
+    """A client that is not connected yet."""
+    if options.tls == "none":
+        return ftplib.FTP(encoding=options.encoding, timeout=options.connect_timeout)  # noqa: S321 - the user's choice
+    from gateway.endpoints.ftp_tls import TlsFtp, tls_context
+
+    return TlsFtp(
+        tls_context(options.ca_file, options.fingerprint, options.newest_tls),
+        implicit=options.tls == "implicit",
+        fingerprint=options.fingerprint,
+        encoding=options.encoding,
+        timeout=options.connect_timeout,
+    )
+
+
+def port_of(options: FtpOptions) -> int:
+    """The port of the control connection: the given one, else the usual one of the kind of encryption."""
+    return options.port or (990 if options.tls == "implicit" else 21)
 
 
 def _code(error: Exception) -> str:

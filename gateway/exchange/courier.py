@@ -15,9 +15,9 @@ from sqlalchemy import or_, select, update
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
 from gateway.endpoints import Look, Staged, Target
-from gateway.errors import EndpointError, EndpointRefused, LoginRefused, OutcomeUnknown
+from gateway.errors import EndpointError, EndpointRefused, OutcomeUnknown, PartnerRefused
 from gateway.exchange.failed import problems_as_json
-from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_login
+from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
 from gateway.exchange.site import PreparedTarget, Site
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
@@ -147,11 +147,11 @@ class Courier:
 
     def _trouble(self, row: _Due, error: EndpointError) -> RetryAt | None:
         problem = endpoint_problem(error)
-        if isinstance(error, LoginRefused) and row.attempts + 1 >= LOGIN_ATTEMPTS:
+        if isinstance(error, PartnerRefused) and row.attempts + 1 >= LOGIN_ATTEMPTS:
             self._note(row, "deferred", problem=problem, told="deferred")
-            hold_for_login(self._site, f"target:{self._target.spec.id}", error)
+            hold_for_refusal(self._site, f"target:{self._target.spec.id}", error)
             return RetryAt(self._site.clock.now() + LONGEST_DELAY, error.message)
-        if not error.retryable and not isinstance(error, LoginRefused):
+        if not error.retryable and not isinstance(error, PartnerRefused):
             self._note(row, "failed", problem=problem, told="failed")
             emit("delivery_failed", level="error", delivery=row.id, name=row.name, reason=error.message)
             return None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.diagnostics import Problem
-from gateway.errors import EndpointError, LoginRefused
+from gateway.errors import EndpointError, PartnerRefused
 from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.pipeline import process
@@ -67,8 +67,8 @@ def read_route(
     except EndpointError as error:
         problem = endpoint_problem(error)
         failures = note_scan(site, route.spec.name, problem)
-        if isinstance(error, LoginRefused) and failures >= LOGIN_ATTEMPTS:
-            hold_for_login(site, f"route:{route.spec.name}", error)
+        if isinstance(error, PartnerRefused) and failures >= LOGIN_ATTEMPTS:
+            hold_for_refusal(site, f"route:{route.spec.name}", error)
         emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
         return ReadResult(route.spec.name, problem=problem)
     note_scan(site, route.spec.name, taken.refused)
@@ -80,7 +80,7 @@ def endpoint_problem(error: EndpointError) -> Problem:
     return Problem(code=error.code, message=error.message, help=error.help)
 
 
-def hold_for_login(site: Site, scope: str, error: LoginRefused) -> None:
+def hold_for_refusal(site: Site, scope: str, error: PartnerRefused) -> None:
     """Stop a route or target whose account is refused; a person mends it and releases it."""
     now = site.ledger.now()
     with site.ledger.write() as connection:

@@ -21,7 +21,7 @@ from gateway.config.model import (
 )
 from gateway.config.wording import ENDPOINT_TYPES, options_of
 from gateway.endpoints import AfterWork
-from gateway.endpoints.ftp import FtpOptions
+from gateway.endpoints.ftp import FtpOptions, port_of
 from gateway.endpoints.local import LocalOptions
 from tests.config.conftest import Written
 
@@ -122,7 +122,7 @@ def test_what_is_left_out_gets_the_defaults_that_the_shipped_file_names(written:
     assert (drop.to[0].id, drop.to[0].folder, drop.to[0].settings) == ("pohoda", "", {})
     ftp = config.endpoints["far"]
     assert isinstance(ftp, FtpOptions)
-    assert (ftp.port, ftp.encoding, ftp.connect_timeout, ftp.data_timeout, ftp.passive) == (
+    assert (port_of(ftp), ftp.encoding, ftp.connect_timeout, ftp.data_timeout, ftp.passive) == (
         21,
         "utf-8",
         20,

@@ -33,7 +33,9 @@ def endpoint(server: RunningFtp, **options: Any) -> FtpEndpoint:
         "user": USER,
         "password": SecretStr(PASSWORD),
     }
-    return FtpEndpoint("ftp", FtpOptions(**{**given, "connect_timeout": 5, "data_timeout": 5, **options}))
+    return FtpEndpoint(
+        "ftp", FtpOptions(**{**given, "connect_timeout": 5, "data_timeout": 5, **options}), root=server.root
+    )
 
 
 def without_mlsd() -> dict[str, Any]:
@@ -101,7 +103,7 @@ def test_a_server_that_is_down_is_retryable() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     options = FtpOptions(host="127.0.0.1", port=port, user=USER, password=SecretStr(PASSWORD))
-    target = FtpEndpoint("ftp", options).target("")
+    target = FtpEndpoint("ftp", options, root=Path()).target("")
     with pytest.raises(EndpointUnreachable) as caught:
         target.stage("a.xml", b"<a/>", attempt="1")
     assert (caught.value.code, caught.value.retryable) == ("E001", True)

@@ -1,0 +1,202 @@
+"""Real servers on loopback: OpenSSH's sftp and vsftpd, plain and under TLS, where they are installed.
+
+OpenSSH runs as whoever runs the tests. vsftpd needs root, and a login of the system, which is made and removed
+again; it runs only where `GATEWAY_REAL_SERVERS=1` allows that (CI sets it).
+"""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGIN, LOGIN_PASSWORD = "gatewaytest", "only-for-tests-1"
+
+
+_VSFTPD = """\
+listen=YES
+listen_ipv6=NO
+listen_address=127.0.0.1
+background=NO
+anonymous_enable=NO
+local_enable=YES
+write_enable=YES
+local_umask=022
+utf8_filesystem=YES
+chroot_local_user=YES
+allow_writeable_chroot=YES
+secure_chroot_dir=/var/run/vsftpd/empty
+pam_service_name=vsftpd
+seccomp_sandbox=NO
+pasv_enable=YES
+pasv_address=127.0.0.1
+xferlog_enable=NO
+"""
+_VSFTPD_TLS = """\
+ssl_enable=YES
+force_local_logins_ssl=YES
+force_local_data_ssl=YES
+require_ssl_reuse=YES
+ssl_tlsv1=NO
+strict_ssl_read_eof=YES
+"""
+
+
+@dataclass(frozen=True)
+class RealServer:
+    """A server that runs, with the folder that its account sees."""
+
+    name: str
+    host: str
+    port: int
+    root: Path
+    user: str
+    secrets: Path
+
+
+def why_no_sshd() -> str | None:
+    """Why OpenSSH cannot be had here; None where it can."""
+    return None if _program("sshd") else "OpenSSH's server is not installed (apt install openssh-server)"
+
+
+def why_no_vsftpd() -> str | None:
+    """Why vsftpd cannot be had here; None where it can."""
+    if not _program("vsftpd"):
+        return "vsftpd is not installed (apt install vsftpd)"
+    if os.geteuid() != 0 or os.environ.get("GATEWAY_REAL_SERVERS") != "1":
+        return "vsftpd needs root and a login of the system: set GATEWAY_REAL_SERVERS=1 to allow it"
+    return None
+
+
+@contextmanager
+def openssh(folder: Path) -> Iterator[RealServer]:
+    """OpenSSH's sftp for the user of the tests, by key; ends with the block."""
+    secrets = folder / "ssh"
+    root = folder / "sftp-root"
+    secrets.mkdir()
+    root.mkdir()
+    for name in ("host_key", "user_key"):
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(secrets / name))
+    shutil.copy(secrets / "user_key.pub", secrets / "authorized")
+    port = free_port()
+    (secrets / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {secrets}/host_key\nPidFile {secrets}/pid\n"
+        f"AuthorizedKeysFile {secrets}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        "PermitRootLogin yes\nAllowTcpForwarding no\nForceCommand internal-sftp\n"
+        "Subsystem sftp internal-sftp\nMaxStartups 100\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    with _serving([_program("sshd") or "", "-D", "-e", "-f", str(secrets / "config")], port, folder / "sshd.log"):
+        public = (secrets / "host_key.pub").read_text().split()
+        (secrets / "known_hosts").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
+        yield RealServer("OpenSSH", "127.0.0.1", port, root, getpass.getuser(), secrets)
+
+
+@contextmanager
+def vsftpd(folder: Path, *, tls: bool) -> Iterator[RealServer]:
+    """vsftpd with a login of its own; under TLS it requires that data connections resume the session."""
+    home = Path("/srv") / f"{LOGIN}-{os.getpid()}-{'tls' if tls else 'plain'}"
+    secrets = folder / "ftp"
+    secrets.mkdir()
+    login = f"{LOGIN}{'s' if tls else ''}"
+    _run("useradd", "--home-dir", str(home), "--create-home", "--shell", "/bin/sh", login)
+    try:
+        subprocess.run(["chpasswd"], input=f"{login}:{LOGIN_PASSWORD}", text=True, check=True, timeout=20)
+        for entry in home.iterdir():
+            entry.unlink()
+        Path("/var/run/vsftpd/empty").mkdir(parents=True, exist_ok=True)
+        port, first = free_port(), free_port()
+        passive = f"pasv_min_port={first}\npasv_max_port={min(first + 50, 65000)}\n"
+        lines = f"listen_port={port}\n{passive}{_VSFTPD}"
+        if tls:
+            make_certificate(secrets)
+            key = f"rsa_cert_file={secrets}/certificate.pem\nrsa_private_key_file={secrets}/key.pem\n"
+            lines += key + _VSFTPD_TLS
+        (secrets / "config").write_text(lines)
+        with _serving([_program("vsftpd") or "", str(secrets / "config")], port, folder / "vsftpd.log"):
+            name = "vsftpd under TLS" if tls else "vsftpd"
+            yield RealServer(name, "127.0.0.1", port, home, login, secrets)
+    finally:
+        subprocess.run(["userdel", login], check=False, timeout=20, capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def make_certificate(folder: Path, *, host: str = "127.0.0.1", days: int = 2) -> None:
+    """A certificate of its own for loopback: `certificate.pem` and `key.pem`."""
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=3))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    (folder / "fingerprint").write_text(certificate.fingerprint(hashes.SHA256()).hex())
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _serving(command: list[str], port: int, log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended: {log.read_text(errors='replace')}")
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
