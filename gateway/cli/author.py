@@ -157,7 +157,7 @@ def _check_config(session: Session) -> _Result:
         config = session.config()
     except ConfigError as error:
         return name, _UNLOADED, error.problems
-    problems = list(config.problems)
+    problems = [*config.problems, *config.cautions]
     for spec in config.routes.values():
         try:
             prepare_route(config, spec)

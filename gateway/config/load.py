@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from gateway import library, yamlfile
+from gateway.config.cautions import cautions, inline_secrets
 from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
 from gateway.config.routes import Resolver, RouteSpec
@@ -30,7 +31,7 @@ _SECTIONS: tuple[Sections, ...] = ("merchants", "endpoints", "targets", "routes"
 
 @dataclass(frozen=True)
 class Config:
-    """A checked site: what runs, and `problems` for what does not."""
+    """A checked site: what runs, `problems` for what does not, `cautions` for what should not stay so."""
 
     path: Path
     site: Path
@@ -39,6 +40,7 @@ class Config:
     endpoints: dict[str, AnyOptions]
     routes: dict[str, RouteSpec]
     problems: tuple[Problem, ...] = ()
+    cautions: tuple[Problem, ...] = ()
 
 
 @dataclass
@@ -48,6 +50,7 @@ class _Part:
     file: YamlFile
     data: dict[str, Any]
     root: bool
+    inline: frozenset[tuple[str, str]] = frozenset()
 
 
 def load(path: Path) -> Config:
@@ -71,7 +74,8 @@ def load(path: Path) -> Config:
         routes={},
     )
     routes = Resolver(model, [part.file for part in parts], problems).routes()
-    return replace(config, routes=routes, problems=tuple(problems))
+    doubtful = [problem for part in parts for problem in cautions(part.file, part.inline, config.endpoints)]
+    return replace(config, routes=routes, problems=tuple(problems), cautions=tuple(doubtful))
 
 
 def _read_root(path: Path, site: Path) -> _Part:
@@ -113,7 +117,7 @@ def _read_part(path: Path, site: Path) -> _Part:
     data = fill_in(replace(file, data=raw.data), site, problems)
     if problems:
         raise ProblemsFound(problems)
-    return _Part(file, data, root=False)
+    return _Part(file, data, root=False, inline=inline_secrets(raw.data))
 
 
 def _read_included(path: Path, site: Path) -> _Part:

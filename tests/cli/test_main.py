@@ -16,7 +16,7 @@ from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
 COMMANDS = ["init", "check", "convert", "explain", "run", "status", "show", "retry", "hold", "release", "adopt"]
-CHANGING = ["run", "retry", "hold", "release", "adopt"]
+COMMANDS += ["probe", "trust-host"]
 READING = ["check", "explain", "run", "status", "show", "convert"]
 
 
