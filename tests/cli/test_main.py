@@ -17,6 +17,7 @@ from tests.exchange.shop import ShopOrder, export
 
 COMMANDS = ["init", "check", "convert", "explain", "run", "status", "show", "retry", "hold", "release", "adopt"]
 COMMANDS += ["probe", "trust-host"]
+CHANGING = ["run", "retry", "hold", "release", "adopt"]
 READING = ["check", "explain", "run", "status", "show", "convert"]
 
 
