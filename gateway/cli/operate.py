@@ -302,13 +302,24 @@ def retry(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(help="Exchanges, deliveries or order numbers.")] = None,
     route: Annotated[str, typer.Option(help="Everything of a route that did not go through.")] = "",
+    send_again: Annotated[
+        bool, typer.Option("--send-again", help="Send a delivery in doubt once more, also where nobody finds it.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Try again what failed, is set aside or is in doubt."""
     if not names and not route:
         raise UsageError("retry needs an id, an order number or --route; `gateway status` lists what waits")
-    _request(context, "retry", names or [], dry_run=dry_run, as_json=as_json, route=route or None)
+    _request(
+        context,
+        "retry",
+        names or [],
+        dry_run=dry_run,
+        as_json=as_json,
+        route=route or None,
+        send_again=send_again,
+    )
 
 
 def hold(
@@ -353,6 +364,7 @@ def _request(
     route: str | None = None,
     reason: str = "",
     drop: bool = False,
+    send_again: bool = False,
 ) -> None:
     from gateway.exchange import requests
     from gateway.exchange.naming import Arguments
@@ -360,7 +372,7 @@ def _request(
 
     session = session_of(context)
     config = session.config()
-    arguments = Arguments(tuple(names), route, reason, drop)
+    arguments = Arguments(tuple(names), route, reason, drop, send_again)
     actor = getpass.getuser()
     if dry_run or Spool(config.spool).is_locked():
         site = _site(session)

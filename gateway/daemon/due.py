@@ -19,6 +19,11 @@ class DueRoutes:
         with self._lock:
             self._at[route] = min(at, self._at.get(route, at))
 
+    def waiting(self, now: datetime) -> set[str]:
+        """The routes that are due, which stay in."""
+        with self._lock:
+            return {route for route, at in self._at.items() if at <= now}
+
     def take(self, routes: Iterable[str], now: datetime) -> list[str]:
         """Those of the routes that are due, which are thereby taken out."""
         with self._lock:

@@ -23,7 +23,7 @@ from gateway.daemon.watching import Watching
 from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
-from gateway.exchange.courier import DUE, Courier
+from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import read_route
 from gateway.exchange.requests import carry_out_open
@@ -34,6 +34,8 @@ from gateway.store.ledger import LaneLease, LaneLost
 from gateway.telemetry import emit
 
 _BUG_PAUSE = timedelta(seconds=30)
+_AFTER_TROUBLE = 2.0
+_GATHER = 0.05
 _TICK = 0.5
 _HOUSEKEEPING = 30.0
 
@@ -46,55 +48,69 @@ class Service:
         self._config = config
         self.stop = threading.Event()
         self._reload = threading.Event()
+        self._hinted = threading.Event()
         self._due = DueRoutes()
         self._waiting = Waiting()
 
     def run(self, *, ready: Callable[[Site], None] = lambda _site: None) -> None:
         """Work until `stop` is set. Raises SpoolInUse where another daemon holds the spool."""
-        with opened(self._config, self._clock) as site, self._signals():
+        with opened(self._config, self._clock) as site:
             self._site = site
-            watching = Watching(self._hint)
-            scheduler = self._schedule()
-            workers = threading.Thread(
-                target=site.lanes.run,
-                args=(self._drain,),
-                kwargs={"workers": site.config.workers, "stop": self.stop},
-                name="lanes",
-            )
-            workers.start()
-            try:
-                self._wake_everything()
-                watching.watch(self._folders())
-                tell_systemd("READY=1")
-                emit("started", routes=len(site.routes), spool=str(site.spool.root), pid=os.getpid())
-                ready(site)
-                self._loop(watching, scheduler)
-            finally:
-                tell_systemd("STOPPING=1")
-                self.stop.set()
-                site.stopping.set()
-                site.lanes.nudge()
-                scheduler.shutdown(wait=False)
-                watching.stop()
-                workers.join()
-                emit("stopped")
+            with self._signals():
+                self._run(site, ready)
+
+    def _run(self, site: Site, ready: Callable[[Site], None]) -> None:
+        watching = Watching(self._hint)
+        scheduler = self._schedule()
+        workers = threading.Thread(
+            target=site.lanes.run,
+            args=(self._drain,),
+            kwargs={"workers": site.config.workers, "stop": self.stop},
+            name="lanes",
+        )
+        workers.start()
+        try:
+            self._hint_everything()
+            watching.watch(self._folders())
+            tell_systemd("READY=1")
+            emit("started", routes=len(site.routes), spool=str(site.spool.root), pid=os.getpid())
+            ready(site)
+            self._loop(watching, scheduler)
+        finally:
+            tell_systemd("STOPPING=1")
+            self.stop.set()
+            site.stopping.set()
+            site.lanes.nudge()
+            scheduler.shutdown(wait=False)
+            watching.stop()
+            workers.join()
+            emit("stopped")
 
     def _loop(self, watching: Watching, scheduler: BackgroundScheduler) -> None:
         slept = _HOUSEKEEPING
-        while not self.stop.wait(_TICK):
-            slept += _TICK
-            carry_out_open(self._site)
-            if self._reload.is_set():
-                self._reload.clear()
-                if self._load_again():
-                    scheduler.remove_all_jobs()
-                    self._add_jobs(scheduler)
-                    slept = _HOUSEKEEPING
-                    self._wake_everything()
-            if slept >= _HOUSEKEEPING:
-                slept = 0.0
-                watching.watch(self._folders())
-                self._site.lanes.sweep(self._pending_lanes())
+        while not self.stop.is_set():
+            hinted = self._hinted.wait(_TICK)
+            if hinted:
+                self.stop.wait(_GATHER)  # many files dropped at once are one reason to look
+            slept += 0.0 if hinted else _TICK
+            try:
+                self._hinted.clear()
+                self._wake_due()
+                carry_out_open(self._site)
+                if self._reload.is_set():
+                    self._reload.clear()
+                    if self._load_again():
+                        scheduler.remove_all_jobs()
+                        self._add_jobs(scheduler)
+                        slept = _HOUSEKEEPING
+                        self._hint_everything()
+                if slept >= _HOUSEKEEPING:
+                    slept = 0.0
+                    watching.watch(self._folders())
+                    self._site.lanes.sweep(self._pending_lanes())
+            except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger passes; the daemon must stay
+                emit("trouble", level="error", error=f"{type(error).__name__}: {error}")
+                self.stop.wait(_AFTER_TROUBLE)
 
     # -- clocks --------------------------------------------------------------------------------------
 
@@ -113,23 +129,26 @@ class Service:
             scheduler.add_job(self._hint, IntervalTrigger(seconds=seconds, timezone="UTC"), args=[name], id=name)
 
     def _hint(self, route: str) -> None:
-        """Look at a route now. Called by clocks and by file system events."""
-        prepared = self._site.routes.get(route)
-        if prepared is not None:
-            self._due.add(route, self._clock.now())
-            with self._site.ledger.write() as connection:
-                self._site.lanes.wake(connection, prepared.spec.read_lane)
+        """Look at a route now. Called by clocks and by file system events: it touches memory alone."""
+        self._due.add(route, self._clock.now())
+        self._hinted.set()
 
-    def _wake_everything(self) -> None:
+    def _hint_everything(self) -> None:
         for name in self._site.routes:
             self._hint(name)
-        self._site.lanes.sweep(self._pending_lanes())
+
+    def _wake_due(self) -> None:
+        """Wake the lanes of the routes that are due."""
+        waiting = self._due.waiting(self._clock.now())
+        lanes = {route.spec.read_lane for name, route in self._site.routes.items() if name in waiting}
+        if lanes:
+            with self._site.ledger.write() as connection:
+                for lane in sorted(lanes):
+                    self._site.lanes.wake(connection, lane)
 
     def _pending_lanes(self) -> list[str]:
         with self._site.ledger.read() as connection:
-            targets = connection.execute(
-                select(tables.delivery.c.target).where(tables.delivery.c.state.in_(DUE)).distinct()
-            ).scalars()
+            targets = connection.execute(select(tables.delivery.c.target).where(tables.DUE).distinct()).scalars()
             return [f"ship:{target}" for target in targets]
 
     def _folders(self) -> dict[str, Path]:
@@ -181,7 +200,9 @@ class Service:
             return
 
         def stop(_number: int, _frame: FrameType | None) -> None:
+            self._site.stopping.set()
             self.stop.set()
+            self._hinted.set()
 
         def reload(_number: int, _frame: FrameType | None) -> None:
             self._reload.set()

@@ -124,6 +124,11 @@ class Source(Protocol):
 class Target(Protocol):
     """One folder on the other side that files are shipped to."""
 
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it, the same for the same folder of the same server."""
+        ...
+
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
         """Write the whole content under a temporary name and check its size. Raises EndpointError."""
         ...

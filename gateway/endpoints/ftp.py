@@ -370,6 +370,11 @@ class FtpTarget:
     def __init__(self, session: FtpSession) -> None:
         self._session = session
 
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it."""
+        return self._session.place
+
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
         """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
         staged = Staged(name, temporary_name(name, attempt), len(content))

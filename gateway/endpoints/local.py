@@ -149,6 +149,11 @@ class LocalTarget:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it."""
+        return str(self.folder)
+
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
         """Write the whole content under a temporary name, durably. Raises EndpointError."""
         temporary = self.folder / temporary_name(name, attempt)

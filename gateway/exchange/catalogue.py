@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import tables
 
-_document, _version, _exchange, _posting = tables.document, tables.version, tables.exchange, tables.posting
+_document, _version, _exchange = tables.document, tables.version, tables.exchange
+_posting, _delivery = tables.posting, tables.delivery
 SENT = ("sent", "confirmed", "warned", "already_there", "rejected")
 _CHUNK = 400
 
@@ -44,6 +45,19 @@ class PostingFact:
     state: str
     reason: str | None
     generation: int
+    delivery_id: str | None = None
+    delivery_state: str | None = None
+    alone: bool = True
+
+    @property
+    def went_out(self) -> bool:
+        """Whether the target has it, or will have it."""
+        return self.state in SENT or self.state == "planned"
+
+    @property
+    def can_be_withdrawn(self) -> bool:
+        """Whether it has not left yet, and no other document travels with it."""
+        return self.state == "planned" and self.alone and self.delivery_state in ("drafted", "deferred")
 
 
 def known(
@@ -119,9 +133,14 @@ def postings_of(
     """All counting postings of the documents (or only the held ones)."""
     ids, found = list(documents), []
     for start in range(0, len(ids), _CHUNK):
+        others = _posting.alias("others")
+        together = (
+            select(func.count()).select_from(others).where(others.c.delivery_id == _posting.c.delivery_id)
+        ).scalar_subquery()
         statement = (
-            select(_posting)
+            select(_posting, _delivery.c.state.label("delivery_state"), together.label("together"))
             .join(_exchange, _exchange.c.id == _posting.c.exchange_id)
+            .join(_delivery, _delivery.c.id == _posting.c.delivery_id, isouter=True)
             .where(
                 _posting.c.document_id.in_(ids[start : start + _CHUNK]),
                 or_(_exchange.c.planned_at.is_not(None), _exchange.c.id == exchange_id),
@@ -131,7 +150,28 @@ def postings_of(
         if only_held:
             statement = statement.where(_posting.c.state == "held")
         found += [
-            PostingFact(row.id, row.document_id, row.target, row.ordinal, row.state, row.reason, row.generation)
+            PostingFact(
+                row.id,
+                row.document_id,
+                row.target,
+                row.ordinal,
+                row.state,
+                row.reason,
+                row.generation,
+                row.delivery_id,
+                row.delivery_state,
+                row.together <= 1,
+            )
             for row in connection.execute(statement)
         ]
     return found
+
+
+def version_of(connection: Connection, document_id: int, ordinal: int) -> tuple[str, bytes | None]:
+    """The significant fingerprint and the stored body of one version."""
+    row = connection.execute(
+        select(_version.c.significant_fingerprint, _version.c.body).where(
+            _version.c.document_id == document_id, _version.c.ordinal == ordinal
+        )
+    ).one()
+    return str(row.significant_fingerprint), row.body

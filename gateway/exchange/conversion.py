@@ -58,18 +58,22 @@ class Tally:
 
 
 def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
-    """The output piece by piece: the head, then blocks in the input's order, then the tail.
+    """The output piece by piece: blocks in the input's order, the head before the first that holds a record, and
+    the tail. Without any record there is neither: an envelope with nothing in it is no valid file.
 
     Raises SourceProblems where the input is not whole; what was yielded before must then be thrown away.
     """
     _, template, _ = prepared = conversion.prepare()
     pack = Identity.of(conversion.origin, "file", conversion.source.name).pack
-    yield template.encode(template.head(pack))
-    if workers <= 1:
-        yield from _blocks(conversion, prepared, 0, 1)
-    else:
-        yield from _in_processes(conversion, workers)
-    yield template.encode(template.tail())
+    blocks = _blocks(conversion, prepared, 0, 1) if workers <= 1 else _in_processes(conversion, workers)
+    begun = False
+    for block in blocks:
+        if block.written and not begun:
+            yield template.encode(template.head(pack))
+            begun = True
+        yield block
+    if begun:
+        yield template.encode(template.tail())
 
 
 def _blocks(

@@ -15,6 +15,7 @@ from sqlalchemy import or_, select, update
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
 from gateway.endpoints import Look, Staged, Target
+from gateway.endpoints.base import temporary_name
 from gateway.errors import EndpointError, EndpointRefused, OutcomeUnknown, PartnerRefused
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
@@ -26,7 +27,7 @@ from gateway.store.ledger import LaneLease, tell
 from gateway.telemetry import emit
 
 _delivery, _posting, _exchange = tables.delivery, tables.posting, tables.exchange
-DUE = ("drafted", "deferred", "shipping")
+WAITS = ("drafted", "deferred")
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=15)
 _BATCH = 200
@@ -42,6 +43,7 @@ class _Due:
     state: str
     attempts: int
     staged_name: str | None
+    place: str | None
 
 
 class Courier:
@@ -63,6 +65,8 @@ class Courier:
             for row in due:
                 if self._site.stopping.is_set():
                     return Again()
+                if held_reason(self._site, f"target:{self._target.spec.id}") is not None:
+                    return Done()
                 waits = self._ship(side, row)
                 if waits is not None:
                     return waits
@@ -75,7 +79,7 @@ class Courier:
                 .join(_exchange, _exchange.c.id == _delivery.c.exchange_id)
                 .where(
                     _delivery.c.target == self._target.spec.id,
-                    _delivery.c.state.in_(DUE),
+                    tables.DUE,
                     _exchange.c.planned_at.is_not(None),
                     or_(_exchange.c.held.is_(None), _delivery.c.state == "shipping"),
                 )
@@ -83,27 +87,59 @@ class Courier:
                 .limit(_BATCH)
             ).all()
         return [
-            _Due(r.id, r.exchange_id, r.name, r.content_sha256, r.size, r.state, r.attempts, r.staged_name)
+            _Due(
+                r.id, r.exchange_id, r.name, r.content_sha256, r.size, r.state, r.attempts, r.staged_name, r.place
+            )
             for r in rows
         ]
 
     def _ship(self, side: Target, row: _Due) -> RetryAt | None:
         """Bring one delivery on its way; a RetryAt where the lane has to wait."""
+        staged: Staged | None = None
         try:
             if row.state == "shipping" and row.staged_name is not None:
                 staged = Staged(row.name, row.staged_name, row.size)
-                if self._was_published(side, row, staged):
+                if self._has_moved(side, row) or self._was_published(side, row, staged):
                     return None
             else:
-                staged = side.stage(row.name, self._site.blobs.read(row.content_sha256), attempt=_attempt(row))
-                self._note(row, "shipping", staged_name=staged.temporary)
+                staged = self._stage(side, row)
+                if staged is None:
+                    return None
             self._publish(side, row, staged)
         except EndpointError as error:
-            return self._trouble(row, error)
+            waits = self._trouble(row, error)
+            refused = isinstance(error, EndpointRefused) and not isinstance(error, PartnerRefused)
+            if refused and staged is not None:  # only now that the refusal is written down
+                side.discard(staged)
+            return waits
         except BlobMissing as error:
-            problem = Problem(code="G007", message=str(error), help="`gateway retry` the posting renders it anew")
+            problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
             self._note(row, "failed", problem=problem, told="failed")
         return None
+
+    def _stage(self, side: Target, row: _Due) -> Staged | None:
+        """Upload under a temporary name, and commit that it is there; None where it was withdrawn meanwhile."""
+        if row.attempts:
+            side.discard(Staged(row.name, temporary_name(row.name, _attempt(row, row.attempts)), row.size))
+        content = self._site.blobs.read(row.content_sha256)
+        staged = side.stage(row.name, content, attempt=_attempt(row, row.attempts + 1))
+        if not self._note(row, "shipping", only_from=WAITS, staged_name=staged.temporary, place=side.place):
+            side.discard(staged)
+            return None
+        return staged
+
+    def _has_moved(self, side: Target, row: _Due) -> bool:
+        """Whether the target is another place now than the one where this delivery was staged."""
+        if row.place is None or row.place == side.place:
+            return False
+        problem = Problem(
+            code="G011",
+            message=f"`{row.name}` was on its way to {row.place} when the target became {side.place}",
+            help=f"look there; then `gateway release {row.id}` (it arrived) or "
+            f"`gateway retry {row.id} --send-again` (it did not)",
+        )
+        self._note(row, "in_doubt", problem=problem, told="in_doubt")
+        return True
 
     def _publish(self, side: Target, row: _Due, staged: Staged) -> None:
         try:
@@ -112,9 +148,6 @@ class Courier:
             if self._was_published(side, row, staged):
                 return
             side.publish(staged)
-        except EndpointRefused:
-            side.discard(staged)
-            raise
         self._delivered(row)
 
     def _was_published(self, side: Target, row: _Due, staged: Staged) -> bool:
@@ -122,13 +155,13 @@ class Courier:
         try:
             found = side.look(staged)
         except EndpointError as error:
-            if error.retryable:
+            if error.retryable or isinstance(error, PartnerRefused):
                 raise
             problem = Problem(
                 code="G005",
                 message=f"nobody knows whether `{row.name}` arrived: {error.message}",
-                help=f"look on the server; then `gateway release {row.id}` (it is there) "
-                f"or `gateway retry {row.id}` (it is not)",
+                help=f"look on the server and in the accounting program; then `gateway release {row.id}` "
+                f"(it arrived) or `gateway retry {row.id}` (it looks again, and sends what is still there)",
             )
             self._note(row, "in_doubt", problem=problem, told="in_doubt")
             return True
@@ -138,7 +171,8 @@ class Courier:
             problem = Problem(
                 code="E007",
                 message=f"a file named `{row.name}` of another size is there, and the staged one is gone",
-                help=f"compare it with `gateway show {row.id}`; then release or retry the delivery",
+                help=f"compare the two; then `gateway release {row.id}` (ours arrived) or "
+                f"`gateway retry {row.id} --send-again` (it did not)",
             )
             self._note(row, "in_doubt", problem=problem, told="in_doubt")
             return True
@@ -147,8 +181,11 @@ class Courier:
 
     def _trouble(self, row: _Due, error: EndpointError) -> RetryAt | None:
         problem = endpoint_problem(error)
+        with self._site.ledger.read() as connection:
+            state = connection.execute(select(_delivery.c.state).where(_delivery.c.id == row.id)).scalar_one()
+        goes_on = "shipping" if state == "shipping" else "deferred"
         if isinstance(error, PartnerRefused) and row.attempts + 1 >= LOGIN_ATTEMPTS:
-            self._note(row, "deferred", problem=problem, told="deferred")
+            self._note(row, goes_on, problem=problem, told="deferred")
             hold_for_refusal(self._site, f"target:{self._target.spec.id}", error)
             return RetryAt(self._site.clock.now() + LONGEST_DELAY, error.message)
         if not error.retryable and not isinstance(error, PartnerRefused):
@@ -157,11 +194,9 @@ class Courier:
             return None
         attempts = row.attempts + 1
         at = self._site.clock.now() + delay(attempts)
-        with self._site.ledger.read() as connection:
-            state = connection.execute(select(_delivery.c.state).where(_delivery.c.id == row.id)).scalar_one()
         self._note(
             row,
-            "shipping" if state == "shipping" else "deferred",
+            goes_on,
             problem=problem,
             told="deferred",
             attempts=attempts,
@@ -203,15 +238,17 @@ class Courier:
         *,
         problem: Problem | None = None,
         told: str | None = None,
+        only_from: tuple[str, ...] = (),
         **columns: str | int | None,
-    ) -> None:
+    ) -> bool:
+        """Write a state down; False where the delivery is in none of the states `only_from` any more."""
         now = self._site.ledger.now()
+        statement = update(_delivery).where(_delivery.c.id == row.id)
+        if only_from:
+            statement = statement.where(_delivery.c.state.in_(only_from))
+        stored = problems_as_json([problem]) if problem else None
         with self._site.ledger.write(self._lease) as connection:
-            connection.execute(
-                update(_delivery)
-                .where(_delivery.c.id == row.id)
-                .values(state=state, problem=problems_as_json([problem]) if problem else None, **columns)
-            )
+            changed = connection.execute(statement.values(state=state, problem=stored, **columns)).rowcount
             if told is not None:
                 tell(
                     connection,
@@ -222,6 +259,7 @@ class Courier:
                     reason=problem.message if problem else None,
                     until=columns.get("due_at"),
                 )
+        return changed == 1
 
 
 def delay(attempts: int) -> timedelta:
@@ -230,5 +268,5 @@ def delay(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
 
-def _attempt(row: _Due) -> str:
-    return f"{row.id.rsplit('.', 1)[-1]}-{row.attempts + 1}"
+def _attempt(row: _Due, number: int) -> str:
+    return f"{row.id.rsplit('.', 1)[-1]}-{number}"

@@ -156,8 +156,6 @@ def set_aside(
             first_seen=now,
             last_seen=now,
         )
-        mended_before = table.c.resolved_by.is_not(None)
-        other = (table.c.fragment_sha256 != fragment) | mended_before
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["merchant", "origin", "kind", "identity"],
@@ -165,7 +163,6 @@ def set_aside(
                     "exchange_id": exchange_id,
                     "position": record.position,
                     "count": _if(table.c.exchange_id == exchange_id, table.c.count, table.c.count + 1),
-                    "file": _if(other, None, table.c.file),
                     "fragment_sha256": fragment,
                     "fragment": record.fragment,
                     "problems": statement.excluded.problems,
@@ -205,6 +202,11 @@ def drop(connection: Connection, exchange_id: str, now: str, *, why: str) -> Non
         connection.execute(delete(table).where(table.c.exchange_id == exchange_id))
     connection.execute(
         delete(quarantine).where(quarantine.c.first_exchange == exchange_id, quarantine.c.file.is_(None))
+    )
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.exchange_id == exchange_id, quarantine.c.first_exchange != exchange_id)
+        .values(exchange_id=quarantine.c.first_exchange)
     )
     connection.execute(
         update(quarantine)

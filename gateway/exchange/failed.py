@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from gateway.diagnostics import Problem, from_json, render_all
 from gateway.endpoints import name_trouble
@@ -31,7 +32,7 @@ def write_set_aside(site: Site, exchange_id: str) -> None:
         rows = connection.execute(
             select(_quarantine).where(
                 _quarantine.c.exchange_id == exchange_id,
-                _quarantine.c.file.is_(None),
+                or_(_quarantine.c.file.is_(None), _quarantine.c.told_sha256 != _quarantine.c.fragment_sha256),
                 _quarantine.c.resolved_by.is_(None),
             )
         ).all()
@@ -40,7 +41,11 @@ def write_set_aside(site: Site, exchange_id: str) -> None:
     for row in rows:
         folder = site.spool.failed_folder(row.route)
         stem = row.identity if not row.identity.startswith("sha256:") else f"record-{row.position}"
-        name = f"{_safe(stem)}.{exchange_id}.xml"
+        if _safe(stem) != stem:  # two keys may look the same once they are safe
+            stem = f"{_safe(stem)}-{row.position}"
+        name = f"{stem}.{exchange_id}.xml"
+        if row.file is not None:
+            _remove_unless_changed(folder, row.file, row.told_sha256)
         problems = [from_json(item) for item in of_json(row.problems)]
         if row.fragment is not None:
             write_durably(folder / name, [row.fragment])
@@ -49,7 +54,11 @@ def write_set_aside(site: Site, exchange_id: str) -> None:
             _record_text(problems, name, drop_folder_name(site, row.route), exchange_id, input_name),
         )
         with site.ledger.write() as connection:
-            connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=name))
+            connection.execute(
+                update(_quarantine)
+                .where(_quarantine.c.id == row.id)
+                .values(file=name, told_sha256=row.fragment_sha256)
+            )
 
 
 def write_failed_input(site: Site, route: str, exchange_id: str, input_name: str, sha256: str) -> str:
@@ -74,17 +83,24 @@ def remove_mended(site: Site, exchange_id: str) -> None:
         ).all()
     for row in rows:
         folder = site.spool.failed_folder(row.route)
-        path = folder / row.file
-        if path.is_file() and path.read_bytes() == row.fragment:
-            path.unlink()
-        (folder / f"{row.file}.why.txt").unlink(missing_ok=True)
+        _remove_unless_changed(folder, row.file, row.told_sha256)
         with site.ledger.write() as connection:
-            connection.execute(update(_quarantine).where(_quarantine.c.id == row.id).values(file=None))
+            connection.execute(
+                update(_quarantine).where(_quarantine.c.id == row.id).values(file=None, told_sha256=None)
+            )
 
 
 def drop_folder_name(site: Site, route: str) -> str:
     """Where a mended file is dropped again, as a person of this site would name it."""
     return f"{site.spool.root.name}/{route}/in"
+
+
+def _remove_unless_changed(folder: Path, name: str, digest: str | None) -> None:
+    """Take a record's file and its reason away; a file that a person has changed stays."""
+    path = folder / name
+    if path.is_file() and sha256(path.read_bytes()).hexdigest() == digest:
+        path.unlink()
+    (folder / f"{name}.why.txt").unlink(missing_ok=True)
 
 
 def failed_name(input_name: str, exchange_id: str) -> str:

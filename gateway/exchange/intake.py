@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.clock import from_text, to_text
 from gateway.diagnostics import Problem, Span, printable
 from gateway.endpoints import Entry, Outcome, Source, cannot_be_asked_for
-from gateway.errors import EndpointError, GatewayError
+from gateway.errors import EndpointError, GatewayError, PartnerRefused
 from gateway.exchange import failed
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.mapping import wholeness
@@ -36,6 +36,7 @@ _SECOND_LOOK_LOCAL = 0.2
 _SECOND_LOOK_REMOTE = 2.0
 _LOOK_AGAIN = timedelta(seconds=2)
 _CHUNK = 400
+_OF_ONE_FILE = ("E003", "E004", "E006", "E009")
 
 
 @dataclass
@@ -102,7 +103,14 @@ class Intake:
             if cannot_be_asked_for(entry.name):
                 refused = self._refused(entry)
                 continue
-            exchange_id = self._take(source, entry, mode)
+            try:
+                exchange_id = self._take(source, entry, mode)
+            except EndpointError as error:
+                if not _is_about_one_file(error):
+                    raise
+                refused = Problem(code=error.code, message=error.message, help=error.help)
+                emit("input_unreadable", level="warning", route=self._route.spec.name, reason=error.message)
+                continue
             if exchange_id is None:
                 unfinished = True
                 continue
@@ -308,23 +316,21 @@ class Intake:
         """Write what a person has to look at, then put the input away. Each step may be repeated."""
         with self._site.ledger.read() as connection:
             row = connection.execute(select(_exchange).where(_exchange.c.id == exchange_id)).one()
-        if row.failed_at is not None:
+            owed = connection.execute(
+                select(_ack).where(_ack.c.exchange_id == exchange_id, _ack.c.done_at.is_(None))
+            ).one_or_none()
+        if owed is None or (row.failed_at is None and row.planned_at is None):
+            return
+        tried_before = owed.error is not None
+        if row.failed_at is not None and not tried_before:
             failed.write_failed_input(self._site, row.route, row.id, row.input_name, row.input_sha256)
         elif row.planned_at is not None:
             failed.write_set_aside(self._site, row.id)
             failed.remove_mended(self._site, row.id)
-        else:
-            return
-        self._put_away(source, row)
+        self._put_away(source, row, owed)
 
-    def _put_away(self, source: Source, row: Row[tuple[object, ...]]) -> None:
-        with self._site.ledger.read() as connection:
-            owed = connection.execute(
-                select(_ack).where(_ack.c.exchange_id == row.id, _ack.c.done_at.is_(None))
-            ).one_or_none()
-        if owed is None:
-            return
-        entry = Entry(owed.name, owed.size, from_text(owed.modified) if owed.modified else None)
+    def _put_away(self, source: Source, row: Row[tuple[object, ...]], owed: Row[tuple[object, ...]]) -> None:
+        entry = Entry(str(owed.name), owed.size, from_text(owed.modified) if owed.modified else None)
         error: EndpointError | None = None
         try:
             source.ack(entry, Outcome.FAILED if row.failed_at else Outcome.DONE)
@@ -352,6 +358,11 @@ class Intake:
             ).all()
         for row in rows:
             self._settle(source, str(row.id))
+
+
+def _is_about_one_file(error: EndpointError) -> bool:
+    """Whether the other files of the folder may still be read: no connection and no account is a matter of all."""
+    return not isinstance(error, PartnerRefused) and error.code in _OF_ONE_FILE
 
 
 class _Hashing:

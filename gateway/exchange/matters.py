@@ -62,7 +62,7 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
         select(_posting, _document.c.key, _document.c.kind)
         .join(_document, _document.c.id == _posting.c.document_id)
         .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
-        .where(_posting.c.state == "held", _posting.c.reason != "problem")
+        .where(tables.HELD, _posting.c.reason != "problem")
     ):
         reason = first_problem(row.problems)
         found.append(
@@ -72,7 +72,7 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
                 row.route,
                 row.created_at,
                 reason.message if reason else "",
-                f"gateway release {row.key}",
+                f"gateway show {row.id}",
             )
         )
     for row in connection.execute(select(_exchange).where(_exchange.c.held.is_not(None))):
@@ -80,17 +80,27 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
         said = reason.message if reason else "the route is in rehearsal: nothing is shipped"
         found.append(
             OpenMatter(
-                f"held: {row.held}", row.input_name, row.route, row.received_at, said, f"gateway release {row.id}"
+                f"held: {row.held}", row.input_name, row.route, row.received_at, said, f"gateway show {row.id}"
             )
         )
-    for row in connection.execute(select(_delivery).where(_delivery.c.state.in_(("failed", "in_doubt")))):
+    for row in connection.execute(select(_delivery).where(tables.PARKED)):
         reason = first_problem(row.problem)
         said = reason.message if reason else ""
         found.append(
             OpenMatter(
-                f"delivery {row.state}", row.name, row.route, row.created_at, said, f"gateway retry {row.id}"
+                f"delivery {row.state}",
+                row.name,
+                row.route,
+                row.created_at,
+                said,
+                f"gateway {'show' if row.state == 'in_doubt' else 'retry'} {row.id}",
             )
         )
+    owed = select(tables.ack).where(tables.ack.c.done_at.is_(None), tables.ack.c.error.is_not(None))
+    found += [
+        OpenMatter("not put away", row.name, row.route, "", f"{row.error}", f"gateway show {row.exchange_id}")
+        for row in connection.execute(owed)
+    ]
     return found
 
 
@@ -105,11 +115,11 @@ def _orphans(site: Site, connection: Connection) -> list[OpenMatter]:
             found.append(
                 OpenMatter("input waits", row.input_name, row.route, row.received_at, why, "gateway check")
             )
-    due = select(_delivery).where(_delivery.c.state.in_(("drafted", "deferred", "shipping")))
+    targets = site.targets()
+    due = select(_delivery).where(tables.DUE, _delivery.c.target.not_in(list(targets)))
     for row in connection.execute(due):
-        if row.target not in site.targets():
-            why = f"there is no target {row.target} any more"
-            found.append(OpenMatter("delivery waits", row.name, row.route, row.created_at, why, "gateway check"))
+        why = f"there is no target {row.target} any more"
+        found.append(OpenMatter("delivery waits", row.name, row.route, row.created_at, why, "gateway check"))
     return found
 
 

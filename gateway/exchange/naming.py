@@ -19,12 +19,16 @@ _EXCHANGE_ID = re.compile(r"\d{6}-[0-9a-z]{7}")
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """What a request names: ids, order numbers, routes or targets; `drop` settles without sending."""
+    """What a request names: ids, order numbers, routes or targets; `drop` settles without sending.
+
+    `send_again` sends a delivery once more that is in doubt and that nobody finds any more.
+    """
 
     names: tuple[str, ...] = ()
     route: str | None = None
     reason: str = ""
     drop: bool = False
+    send_again: bool = False
 
 
 @dataclass(frozen=True)

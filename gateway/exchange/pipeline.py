@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, select, update
 from gateway.diagnostics import Problem, plural
 from gateway.errors import ProblemsFound
 from gateway.exchange import drafts, failed
+from gateway.exchange.catalogue import PostingFact
 from gateway.exchange.planning import Plan, Planner, Record
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
@@ -39,6 +40,8 @@ class Counts:
     set_aside: int = 0
     targets: set[str] = field(default_factory=set)
     problems: tuple[Problem, ...] = ()
+    withdrawn: list[PostingFact] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
 
     def add(self, plan: Plan) -> None:
         """Count a block's plan."""
@@ -47,6 +50,8 @@ class Counts:
         self.same += plan.count("same")
         self.left_out += plan.count("left_out")
         self.set_aside += len({record.position for record in plan.set_aside})
+        self.withdrawn += plan.withdrawn
+        self.undone += plan.undone
         self.targets |= {delivery.target for delivery in plan.deliveries}
 
     def as_columns(self) -> dict[str, int]:
@@ -123,7 +128,7 @@ def _plan(
     if row.mode != "adopt":
         if spec.max_new is not None and counts.new > spec.max_new:
             held, problems = "max_new", failed.problems_as_json([_too_many(route, counts.new, spec.max_new)])
-        elif spec.rehearsal:
+        elif spec.rehearsal and counts.targets:
             held = "rehearsal"
     with site.ledger.write(lease) as connection:
         connection.execute(
@@ -132,6 +137,7 @@ def _plan(
             .values(planned_at=now, held=held, problems=problems, **counts.as_columns())
         )
         supersede(connection, row.id)
+        withdraw(connection, row.id, counts, now)
         tell(connection, now, "planned", exchange=row.id, held=held, counts=counts.as_columns())
         if held is None:
             for target in sorted(counts.targets):
@@ -145,6 +151,35 @@ def _plan(
         held=held,
         **counts.as_columns(),
     )
+
+
+def withdraw(connection: Connection, exchange_id: str, counts: Counts, now: str) -> None:
+    """Take back what has not left yet, and end the holds of changes that were undone."""
+    posting, delivery = tables.posting, tables.delivery
+    for fact in counts.withdrawn:
+        taken = connection.execute(
+            update(delivery)
+            .where(delivery.c.id == fact.delivery_id, delivery.c.state.in_(("drafted", "deferred")))
+            .values(state="dropped", settled_at=now)
+        ).rowcount
+        if taken:
+            told_of_it = (posting.c.exchange_id == exchange_id) & (posting.c.state == "held")
+            connection.execute(
+                update(posting)
+                .where(
+                    posting.c.document_id == fact.document_id,
+                    posting.c.target == fact.target,
+                    (posting.c.id == fact.id) | told_of_it,
+                )
+                .values(state="superseded", settled_at=now, reason="withdrawn")
+            )
+            tell(connection, now, "withdrawn", exchange=exchange_id, delivery=fact.delivery_id, posting=fact.id)
+    for posting_id in counts.undone:
+        connection.execute(
+            update(posting)
+            .where(posting.c.id == posting_id, posting.c.state == "held")
+            .values(state="superseded", settled_at=now, reason="undone in the shop")
+        )
 
 
 def supersede(connection: Connection, exchange_id: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from gateway.diagnostics import Problem
 from gateway.documents import Document, decode, differences, encode, fingerprint
 from gateway.errors import ProblemsFound
-from gateway.exchange.catalogue import SENT, Known, PostingFact, known, postings_of
+from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
 from gateway.exchange.site import PreparedRoute, PreparedTarget
 from gateway.rendering import Identity, Rendered
 
@@ -60,8 +60,8 @@ class PlannedPosting:
     generation: int
     pack_id: str
     item_id: str
-    state: Literal["planned", "held"]
-    reason: Literal["changed", "cancelled", "problem"] | None = None
+    state: Literal["planned", "held", "already_there"]
+    reason: Literal["changed", "cancelled", "problem", "adopted"] | None = None
     problems: tuple[Problem, ...] = ()
     delivery: int | None = None
 
@@ -84,6 +84,8 @@ class Plan:
     deliveries: list[PlannedDelivery] = field(default_factory=list)
     verdicts: list[tuple[Record, Verdict]] = field(default_factory=list)
     set_aside: list[Record] = field(default_factory=list)
+    withdrawn: list[PostingFact] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
     healed: list[str] = field(default_factory=list)
 
     def count(self, verdict: Verdict) -> int:
@@ -126,6 +128,8 @@ class Planner:
                 plan.versions.append(version)
                 catalogue[record.key] = _as_known(version, before, self._exchange_id)
             if self._adopt:
+                if verdict == "new" and version is not None:
+                    plan.postings += self._adopted(record, version)
                 continue
             if verdict == "new" and version is not None:
                 to_send.append(_Errand(record, version.ordinal, self._everywhere))
@@ -188,7 +192,7 @@ class Planner:
         if before is None:
             return "new", version
         changed = before.significant_fingerprint != version.significant_fingerprint
-        cancelled = document.cancelled and not before.cancelled
+        cancelled = document.cancelled != before.cancelled
         return ("changed" if changed or cancelled else "same"), version
 
     def _version(self, record: Record, document: Document, before: Known | None) -> PlannedVersion:
@@ -202,43 +206,77 @@ class Planner:
             body=encode(document),
         )
 
+    def _adopted(self, record: Record, version: PlannedVersion) -> list[PlannedPosting]:
+        """What is called known counts as being there already: a later change of it is told, not sent."""
+        identity = self._identity(record, 0)
+        return [
+            PlannedPosting(
+                version.key, version.ordinal, target, 0, identity.pack, identity.item, "already_there", "adopted"
+            )
+            for target in sorted(self._everywhere)
+        ]
+
     def _changed(
         self, connection: Connection, plan: Plan, record: Record, before: Known, version: PlannedVersion
     ) -> list[_Errand]:
-        """A document that is known came with another content: send it, or hold it for a person."""
+        """A document that is known came with another content: send it, withdraw it, or hold it for a person."""
         assert record.document is not None
+        cancelled = record.document.cancelled
         if before.exchange_id == self._exchange_id:
-            gone_out = self._everywhere
-        else:
-            facts = postings_of(connection, [before.document_id], self._exchange_id)
-            gone_out = self._everywhere & {fact.target for fact in facts if went_out(fact)}
-        policy = self._route.spec.on_cancel if record.document.cancelled else self._route.spec.on_change
-        unsent = self._everywhere - gone_out if not record.document.cancelled else frozenset()
-        errands = [_Errand(record, version.ordinal, unsent)] if unsent else []
-        if policy == "ignore" or not gone_out:
-            return errands
-        if policy == "replace":
-            return [_Errand(record, version.ordinal, self._everywhere)]
-        problem = self._held_problem(record, before)
-        for target in self._route.targets:
-            if target.spec.id in gone_out:
-                identity = self._identity(record, 0)
-                plan.postings.append(
-                    PlannedPosting(
-                        key=version.key,
-                        ordinal=version.ordinal,
-                        target=target.spec.id,
-                        generation=0,
-                        pack_id=identity.pack,
-                        item_id=identity.item,
-                        state="held",
-                        reason="cancelled" if record.document.cancelled else "changed",
-                        problems=(problem,),
-                    )
-                )
+            problem = self._held_problem(record, before.body, cancelled=before.cancelled, same_input=True)
+            plan.postings += [self._held(record, version, target, problem) for target in sorted(self._everywhere)]
+            return []
+        facts = postings_of(connection, [before.document_id], self._exchange_id)
+        policy = self._route.spec.on_cancel if cancelled else self._route.spec.on_change
+        errands: list[_Errand] = []
+        for target in sorted(self._everywhere):
+            out = [fact for fact in facts if fact.target == target and fact.went_out]
+            if cancelled or policy == "replace":
+                unsent = [fact for fact in out if fact.can_be_withdrawn]
+                plan.withdrawn += unsent
+                out = [fact for fact in out if fact not in unsent]
+                if cancelled and unsent:  # settled at once if it can still be withdrawn when this is planned
+                    problem = self._held_problem(record, before.body, cancelled=False, same_input=False)
+                    plan.postings.append(self._held(record, version, target, problem))
+            if not out or policy == "replace":
+                if not cancelled:
+                    errands.append(_Errand(record, version.ordinal, frozenset({target})))
+            elif policy == "hold":
+                self._hold_or_heal(connection, plan, record, version, out[-1], facts)
         return errands
 
-    def _held_problem(self, record: Record, before: Known) -> Problem:
+    def _hold_or_heal(
+        self,
+        connection: Connection,
+        plan: Plan,
+        record: Record,
+        version: PlannedVersion,
+        last: PostingFact,
+        facts: Sequence[PostingFact],
+    ) -> None:
+        """Compare with what the target has: differences are held, a change that was undone ends the hold."""
+        assert record.document is not None
+        fingerprint_there, body = version_of(connection, last.document_id, last.ordinal)
+        same = fingerprint_there == version.significant_fingerprint and not record.document.cancelled
+        held = [fact for fact in facts if fact.target == last.target and fact.state == "held"]
+        settled = [fact for fact in facts if fact.target == last.target and fact.reason == "settled by hand"]
+        if same and not any(fact.ordinal > last.ordinal for fact in settled):
+            plan.undone += [fact.id for fact in held]
+            return
+        was_cancelled = decode(self._route.kind, body).cancelled if body is not None else False
+        reactivated = same or was_cancelled
+        problem = self._held_problem(record, body, cancelled=reactivated, same_input=False)
+        plan.postings.append(self._held(record, version, last.target, problem))
+
+    def _held(self, record: Record, version: PlannedVersion, target: str, problem: Problem) -> PlannedPosting:
+        assert record.document is not None
+        identity = self._identity(record, 0)
+        reason: Literal["changed", "cancelled"] = "cancelled" if record.document.cancelled else "changed"
+        return PlannedPosting(
+            version.key, version.ordinal, target, 0, identity.pack, identity.item, "held", reason, (problem,)
+        )
+
+    def _held_problem(self, record: Record, body: bytes | None, *, cancelled: bool, same_input: bool) -> Problem:
         name = f"{self._route.kind} {record.key}"
         assert record.document is not None
         if record.document.cancelled:
@@ -250,22 +288,26 @@ class Planner:
                 help=f"cancel it by hand in the accounting program, then `gateway release {record.key} --drop`",
             )
         lines: tuple[str, ...] = ()
-        if before.body is not None:
-            old = decode(self._route.kind, before.body)
+        if body is not None:
+            old = decode(self._route.kind, body)
             lines = tuple(
                 f"{path}: {a} → {b}" for path, a, b in differences(self._route.kind, old, record.document)
             )
-        same_input = before.exchange_id == self._exchange_id
+        if same_input:
+            code, message = "G009", "it stands twice in this input with different contents"
+        elif cancelled:
+            code, message = "G012", "it is active again in the shop, after a cancellation or a change by hand"
+        else:
+            code, message = "G003", "it came again with another content after it had been sent"
         return Problem(
-            code="G009" if same_input else "G003",
+            code=code,
             level="warning",
             record=name,
-            message="it stands twice in this input with different contents"
-            if same_input
-            else "it came again with another content after it had been sent",
+            message=message,
             context=lines,
             help=f"change it by hand in the accounting program, then `gateway release {record.key} --drop`; "
-            f"`gateway release {record.key}` sends the new content under the same ids",
+            f"`gateway release {record.key}` sends the new content under the same ids, "
+            "which POHODA takes for the order that it has",
         )
 
     def _identity(self, record: Record, generation: int) -> Identity:
@@ -416,8 +458,3 @@ def _as_known(version: PlannedVersion, before: Known | None, exchange_id: str) -
         version.cancelled,
         version.body,
     )
-
-
-def went_out(fact: PostingFact) -> bool:
-    """Whether the target has it, or will have it."""
-    return fact.state in SENT or fact.state == "planned"

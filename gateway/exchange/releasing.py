@@ -61,6 +61,8 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
             )
             continue
         kind, rows = resolve(site, name)
+        if kind == "posting":
+            _refuse_ambiguous(name, rows)
         for row in rows:
             if kind == "exchange":
                 steps += _release_exchange(site, actor, row, drop=arguments.drop)
@@ -69,6 +71,14 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
             else:
                 steps += _release_posting(site, actor, row, drop=arguments.drop)
     return once(steps) or [Step("do nothing: nothing of it is held", lambda: "nothing of it is held")]
+
+
+def _refuse_ambiguous(name: str, rows: list[Row[tuple[object, ...]]]) -> None:
+    """One number of two shops, or at two targets, is not released as one."""
+    held = [row for row in rows if row.state == "held"]
+    if len({(row.document_id, row.target) for row in held}) > 1:
+        lines = ", ".join(f"{row.id} (route {row.route}, target {row.target})" for row in held)
+        raise UsageError(f"`{name}` is held more than once; name one of {lines}")
 
 
 def _do_release(site: Site, actor: str, scope: str) -> str:
@@ -103,7 +113,7 @@ def _release_exchange(site: Site, actor: str, row: Row[tuple[object, ...]], *, d
                 connection.execute(
                     update(_posting)
                     .where(_posting.c.exchange_id == row.id, _posting.c.state == "planned")
-                    .values(state="superseded", settled_at=now, reason="dropped")
+                    .values(state="already_there", settled_at=now, reason="dropped")
                 )
             connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(held=None))
             tell(connection, now, "dropped" if drop else "released", exchange=str(row.id), actor=actor)
@@ -121,11 +131,13 @@ def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> l
     def run() -> str:
         now = site.ledger.now()
         with site.ledger.write() as connection:
-            connection.execute(
+            settled = connection.execute(
                 update(_delivery)
-                .where(_delivery.c.id == row.id)
+                .where(_delivery.c.id == row.id, _delivery.c.state == "in_doubt")
                 .values(state="delivered", settled_at=now, problem=None)
-            )
+            ).rowcount
+            if not settled:
+                return f"{row.name} is not in doubt any more; `gateway show {row.id}`"
             connection.execute(
                 update(_posting)
                 .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
@@ -189,19 +201,21 @@ def _send_held(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     delivery = PlannedDelivery(str(row.target), name, written.alone)
     stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
     with site.ledger.write() as connection:
-        site.blobs.record(connection, stored)
-        count = len(
-            connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == row.exchange_id)).all()
-        )
-        (delivery_id,) = drafts.insert_deliveries(
-            connection, route.spec.name, str(row.exchange_id), [delivery], stored, count, now
-        )
-        connection.execute(
+        taken = connection.execute(
             update(_posting)
             .where(_posting.c.id == row.id, _posting.c.state == "held")
-            .values(state="planned", reason=None, delivery_id=delivery_id)
+            .values(state="planned", reason=None)
+        ).rowcount
+        if not taken:
+            return f"{key} is not held any more: a newer version came; `gateway show {key}`"
+        site.blobs.record(connection, stored)
+        exchange = str(row.exchange_id)
+        count = len(connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == exchange)).all())
+        (delivery_id,) = drafts.insert_deliveries(
+            connection, route.spec.name, exchange, [delivery], stored, count, now
         )
-        tell(connection, now, "released", exchange=str(row.exchange_id), delivery=delivery_id, actor=actor)
+        connection.execute(update(_posting).where(_posting.c.id == row.id).values(delivery_id=delivery_id))
+        tell(connection, now, "released", exchange=exchange, delivery=delivery_id, actor=actor)
         site.lanes.urge(connection, target.lane)
     return f"{key} is on its way to {row.target} as {name}"
 

@@ -157,15 +157,15 @@ def _route_status(
         connection,
         select(func.count())
         .select_from(_posting)
-        .where(_posting.c.route == name, _posting.c.state != "held", _posting.c.settled_at >= today)
-        .where(_posting.c.state != "superseded"),
+        .where(_posting.c.route == name, _posting.c.settled_at >= today)
+        .where(_posting.c.state.in_(("sent", "confirmed", "warned"))),
     )
     held_postings = _count(
         connection,
         select(func.count())
         .select_from(_posting)
         .join(_exchange, and_(_exchange.c.id == _posting.c.exchange_id, planned))
-        .where(_posting.c.route == name, _posting.c.state == "held", _posting.c.reason != "problem"),
+        .where(_posting.c.route == name, tables.HELD, _posting.c.reason != "problem"),
     )
     held_inputs = _count(
         connection,
@@ -380,7 +380,7 @@ def _story(
 def _story_next(line: ExchangeLine, row: Row[Any], spool: str) -> str:
     nexts = {
         "failed": f"mend the file in {spool}/{row.route}/failed and drop it again, or `gateway retry {row.id}`",
-        "needs you": f"`gateway retry {row.id}`",
+        "needs you": "what stands behind `help:` above, of each delivery",
         "on its way": "nothing: it goes on by itself",
         "duplicate": f"nothing: the same bytes came as {row.duplicate_of}",
         "sent, some set aside": f"mend the files in {spool}/{row.route}/failed and drop them again",
@@ -397,8 +397,8 @@ def _count(connection: Connection, statement: Any) -> int:
 
 def local_time(text: str | None) -> str:
     """A stored time as a person reads it: local, today without the day."""
-    if text is None:
-        return "never"
+    if not text:
+        return "never" if text is None else "-"
     moment = from_text(text).astimezone()
     today = datetime.now(UTC).astimezone().date()
     return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M")

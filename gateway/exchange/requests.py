@@ -19,6 +19,7 @@ from gateway.exchange.retrying import retry
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import of_json, to_json
+from gateway.telemetry import emit
 
 Action = Literal["retry", "hold", "release", "adopt"]
 
@@ -57,6 +58,9 @@ def carry_out_open(site: Site) -> int:
             lines = carry_out(site, row.actor, row.action, msgspec.json.decode(row.arguments, type=Arguments))
         except GatewayError as error:
             lines = [f"refused: {error}"]
+        except Exception as error:  # noqa: BLE001 - one request that cannot be carried out must not stop the daemon
+            lines = [f"refused: a bug in the gateway: {type(error).__name__}: {error}"]
+            emit("bug", level="error", request=row.id, error=f"{type(error).__name__}: {error}")
         with site.ledger.write() as connection:
             connection.execute(
                 update(tables.request)

@@ -8,7 +8,8 @@ from sqlalchemy import Row, select, update
 
 from gateway.diagnostics import plural
 from gateway.documents import decode
-from gateway.errors import GatewayError, UsageError
+from gateway.endpoints import Look, Staged
+from gateway.errors import EndpointError, GatewayError, UsageError
 from gateway.exchange import failed
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
@@ -34,9 +35,9 @@ def retry(site: Site, actor: str, arguments: Arguments) -> list[Step]:
             if kind == "exchange":
                 steps += _retry_exchange(site, actor, row)
             elif kind == "delivery":
-                steps += _retry_deliveries(site, actor, [row])
+                steps += _retry_deliveries(site, actor, [row], send_again=arguments.send_again)
             else:
-                steps += retry_posting(site, actor, row)
+                steps += retry_posting(site, actor, row, send_again=arguments.send_again)
     return once(steps) or [Step("do nothing: there is nothing to try again", lambda: "nothing to try again")]
 
 
@@ -118,7 +119,7 @@ def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     )
 
 
-def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
+def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_again: bool = False) -> list[Step]:
     """A posting that no template could write is read anew; another one's delivery is sent again."""
     if row.state == "held" and row.reason == "problem":
         with site.ledger.read() as connection:
@@ -132,17 +133,69 @@ def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[
         deliveries = connection.execute(
             select(_delivery).where(_delivery.c.id == row.delivery_id, _delivery.c.state.in_(PARKED))
         ).all()
-    return _retry_deliveries(site, actor, deliveries)
+    return _retry_deliveries(site, actor, deliveries, send_again=send_again)
 
 
-def _retry_deliveries(site: Site, actor: str, rows: Sequence[Row[tuple[object, ...]]]) -> list[Step]:
-    return [
-        Step(
-            f"send {row.name} ({row.id}) to {row.target} again",
-            lambda row=row: _send_again(site, actor, row),  # type: ignore[misc]  # bound at once
+def _retry_deliveries(
+    site: Site, actor: str, rows: Sequence[Row[tuple[object, ...]]], *, send_again: bool = False
+) -> list[Step]:
+    return [_retry_delivery(site, actor, row, send_again=send_again) for row in rows]
+
+
+def _retry_delivery(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_again: bool) -> Step:
+    if row.state == "in_doubt" and not send_again:
+        return Step(
+            f"look for {row.name} ({row.id}) at {row.target}, and send it only if it is still to be renamed there",
+            lambda: _look_again(site, actor, row),
         )
-        for row in rows
-    ]
+    return Step(f"send {row.name} ({row.id}) to {row.target} again", lambda: _send_again(site, actor, row))
+
+
+def _look_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """A delivery in doubt: what is seen of both of its names decides, and where nothing is seen a person does."""
+    undecided = (
+        f"`gateway release {row.id}` calls it delivered, `gateway retry {row.id} --send-again` sends it once more"
+    )
+    target = site.targets().get(str(row.target))
+    if target is None or row.staged_name is None:
+        return f"{row.name}: nobody can look there; {undecided}"
+    with site.lanes.exclusively(target.lane) as lease:
+        try:
+            with site.target(target.spec) as side:
+                if row.place is not None and row.place != side.place:
+                    return f"{row.name} was on its way to {row.place}, the target is {side.place} now; {undecided}"
+                found = side.look(Staged(str(row.name), str(row.staged_name), int(row.size)))
+        except EndpointError as error:
+            return f"{row.name}: {error.message}; {undecided}"
+        now = site.ledger.now()
+        if found in (Look.ABSENT, Look.TAKEN):
+            return (
+                f"{row.name}: neither it nor its temporary file is there: it was taken, or never came; {undecided}"
+            )
+        states = {Look.STAGED: "shipping", Look.PUBLISHED: "delivered"}
+        with site.ledger.write(lease) as connection:
+            connection.execute(
+                update(_delivery)
+                .where(_delivery.c.id == row.id, _delivery.c.state == "in_doubt")
+                .values(state=states[found], problem=None, settled_at=now if found is Look.PUBLISHED else None)
+            )
+            if found is Look.PUBLISHED:
+                connection.execute(
+                    update(_posting)
+                    .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
+                    .values(state="sent", settled_at=now)
+                )
+            tell(
+                connection,
+                now,
+                "looked",
+                exchange=str(row.exchange_id),
+                delivery=str(row.id),
+                actor=actor,
+                found=found,
+            )
+            site.lanes.urge(connection, target.lane)
+    return f"{row.name}: {'it is there' if found is Look.PUBLISHED else 'it is still to be renamed, and goes on'}"
 
 
 def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:

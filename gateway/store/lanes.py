@@ -25,6 +25,7 @@ from gateway.telemetry import emit
 
 _LEASE = timedelta(seconds=120)
 _IDLE = 0.5
+_AFTER_TROUBLE = 2.0
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -241,14 +242,19 @@ class SqliteLanes:
         return None if ready is None else from_text(ready)
 
     def _work(self, drain: Drain, stop: threading.Event, worker: str) -> None:
+        """The life of a worker. A database that fails for a while costs turns, never the thread."""
         while not stop.is_set():
-            lease = self._claim(worker)
-            if lease is not None:
-                self._turn(drain, lease)
-            else:
-                with self._woken:
-                    if not stop.is_set():
-                        self._woken.wait(_IDLE)
+            try:
+                lease = self._claim(worker)
+                if lease is not None:
+                    self._turn(drain, lease)
+                    continue
+            except Exception as error:  # noqa: BLE001 - a full disk or a locked file passes; the worker must stay
+                emit("lane_trouble", level="error", worker=worker, error=f"{type(error).__name__}: {error}")
+                stop.wait(_AFTER_TROUBLE)
+            with self._woken:
+                if not stop.is_set():
+                    self._woken.wait(_IDLE)
 
     def _claim(self, worker: str, lane: str | None = None) -> LaneLease | None:
         now = self._ledger.clock.now()
@@ -298,6 +304,8 @@ class SqliteLanes:
                 self.renew(lease)
             except LaneLost:
                 return
+            except Exception as error:  # noqa: BLE001 - the next beat may go through; the lease decides
+                emit("lane_trouble", level="warning", lane=lease.lane, error=f"{type(error).__name__}: {error}")
 
     def _finish(self, lease: LaneLease, result: DrainResult) -> None:
         now = self._ledger.clock.now()

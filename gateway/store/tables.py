@@ -71,6 +71,13 @@ exchange = Table(
     Column("left_out", Integer, nullable=False, server_default="0"),
     Index("ix_exchange_same_bytes", "origin", "input_sha256"),
     Index("ix_exchange_route", "route", "received_at"),
+    Index("ix_exchange_input", "route", "input_name", "received_at"),
+    Index(
+        "ix_exchange_held",
+        "held",
+        sqlite_where=text("held IS NOT NULL"),
+        postgresql_where=text("held IS NOT NULL"),
+    ),
     Index(
         "ix_exchange_open",
         "received_at",
@@ -141,6 +148,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Text),
     Column("staged_name", Text),
+    Column("place", Text),  # where it was staged: a target that moved meanwhile must not be looked at instead
     Column("problem", Text),
     Column("created_at", Text, nullable=False),
     Column("settled_at", Text),
@@ -150,6 +158,12 @@ delivery = Table(
         "sequence",
         sqlite_where=text("state IN ('drafted', 'shipping', 'deferred')"),
         postgresql_where=text("state IN ('drafted', 'shipping', 'deferred')"),
+    ),
+    Index(
+        "ix_delivery_parked",
+        "state",
+        sqlite_where=text("state IN ('failed', 'in_doubt')"),
+        postgresql_where=text("state IN ('failed', 'in_doubt')"),
     ),
 )
 
@@ -174,6 +188,13 @@ posting = Table(
     Column("created_at", Text, nullable=False),
     Column("settled_at", Text),
     UniqueConstraint("document_id", "target", "generation", "ordinal"),
+    Index(
+        "ix_posting_held",
+        "route",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
+    ),
+    Index("ix_posting_settled", "route", "settled_at"),
 )
 
 quarantine = Table(
@@ -195,6 +216,7 @@ quarantine = Table(
     Column("first_seen", Text, nullable=False),
     Column("last_seen", Text, nullable=False),
     Column("file", Text),
+    Column("told_sha256", Text),  # the fragment that `file` holds
     Column("resolved_by", Text),  # the exchange or the operator request that settled it
     Column("resolved_at", Text),
     UniqueConstraint("merchant", "origin", "kind", "identity"),
@@ -266,3 +288,9 @@ route_state = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
 )
+
+
+# Partial indexes serve only a condition that is written out: a bound parameter could be anything.
+DUE = text("delivery.state IN ('drafted', 'shipping', 'deferred')")
+PARKED = text("delivery.state IN ('failed', 'in_doubt')")
+HELD = text("posting.state = 'held'")

@@ -92,10 +92,17 @@ class TestSite:
         with opened(load(self.config_path), QuickClock()) as site:
             yield site
 
-    def do(self, action: requests.Action, *names: str, drop: bool = False, route: str | None = None) -> list[str]:
+    def do(
+        self,
+        action: requests.Action,
+        *names: str,
+        drop: bool = False,
+        route: str | None = None,
+        send_again: bool = False,
+    ) -> list[str]:
         """An operator's command."""
         with self.open() as site:
-            return requests.carry_out(site, "tester", action, Arguments(names, route, "", drop))
+            return requests.carry_out(site, "tester", action, Arguments(names, route, "", drop, send_again))
 
     def status(self) -> SiteStatus:
         with self.open() as site:

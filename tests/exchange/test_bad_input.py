@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import pytest
 
+from gateway.endpoints import Entry
+from gateway.endpoints.local import LocalSource
+from gateway.errors import EndpointRefused
+from gateway.exchange import pipeline
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
@@ -217,3 +223,43 @@ def test_the_name_of_an_input_is_data_and_never_a_path(site: TestSite, name: str
     names = set(site.failed())
     assert len(names) == 2
     assert all(f".{line.id}." in failed for failed in names)
+
+
+def test_an_unreadable_file_does_not_stop_the_others(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = LocalSource.read
+
+    def read(self: LocalSource, entry: Entry, into: BinaryIO) -> None:
+        if entry.name == "a-locked.xml":
+            raise EndpointRefused("another program has it open", code="E004")
+        original(self, entry, into)
+
+    site.drop("a-locked.xml", export("1001"))
+    site.drop("b.xml", export("1002"))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalSource, "read", read)
+        site.run()
+    assert site.numbers() == ["1002"]
+    problem = site.status().routes[0].problem
+    assert problem is not None
+    assert problem.message == "another program has it open"
+    site.run()
+    assert site.numbers() == ["1001", "1002"]
+
+
+def test_two_bad_orders_whose_names_look_alike_have_two_files(site: TestSite) -> None:
+    site.drop("a.xml", export(ShopOrder("A/1", payment="Bitcoin"), ShopOrder("A?1", payment="Bitcoin")))
+    site.run()
+    assert len(site.failed()) == 4
+
+
+def test_a_bad_order_that_comes_again_in_a_file_that_fails_stays_told(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "BLOCK", 10)
+    site.drop("a.xml", ShopOrder("K", payment="Bitcoin"))
+    site.run()
+    many = export(ShopOrder("K", payment="Litecoin"), *[f"N{n}" for n in range(30)])
+    site.drop("b.xml", many.replace(b"<CODE>N25</CODE>", b"<CODE>N25</CODEX>"))
+    site.run()
+    assert "order K" in [matter.name for matter in site.status().matters]
+    assert any(name.startswith("K.") for name in site.failed())

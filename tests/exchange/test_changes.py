@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 import pytest
 
+from gateway.errors import UsageError
+from gateway.exchange import releasing
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
@@ -20,8 +25,9 @@ def test_a_changed_order_is_held_with_what_changed(site: TestSite) -> None:
     # then
     assert site.numbers() == ["1001"]
     (matter,) = site.status().matters
-    assert (matter.what, matter.name, matter.do) == ("held: changed", "order 1001", "gateway release 1001")
+    assert (matter.what, matter.name) == ("held: changed", "order 1001")
     posting = site.story("1001")[-1].postings[0]
+    assert matter.do == f"gateway show {posting.id}"
     assert posting.state == "held"
     (problem,) = posting.problems
     assert problem.code == "G003"
@@ -132,3 +138,116 @@ def test_an_order_twice_far_apart_in_one_file_is_sent_once_and_told(site: TestSi
     site.run()
     assert site.numbers().count("1001") == 1
     assert [m.name for m in site.status().matters] == ["order 1001"]
+
+
+def test_two_changes_in_a_row_are_told_against_what_was_sent(site: TestSite) -> None:
+    site.drop("a.xml", ShopOrder("1001", name="Jana Vzorová"))
+    site.run()
+    site.drop("b.xml", ShopOrder("1001", name="Petra Vzorová"))
+    site.run()
+    site.drop("c.xml", ShopOrder("1001", name="Petra Vzorová", quantity=2))
+    site.run()
+    (problem,) = site.story("1001")[-1].postings[0].problems
+    assert "billing.name: Jana Vzorová → Petra Vzorová" in problem.context
+    assert "lines[1].quantity: 1 → 2" in problem.context
+
+
+def test_a_change_that_is_undone_waits_for_nobody(site: TestSite) -> None:
+    site.drop("a.xml", ShopOrder("1001"))
+    site.run()
+    site.drop("b.xml", ShopOrder("1001", price="242.00"))
+    site.run()
+    site.drop("c.xml", ShopOrder("1001", remark="zpět"))
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().matters == ()
+
+
+def test_an_order_that_is_active_again_after_its_cancellation_was_settled_is_told(site: TestSite) -> None:
+    site.drop("a.xml", ShopOrder("1001"))
+    site.run()
+    site.drop("b.xml", ShopOrder("1001", status="Stornována"))
+    site.run()
+    site.do("release", "1001", drop=True)
+    site.drop("c.xml", ShopOrder("1001", remark="zpět"))
+    site.run()
+    (matter,) = site.status().matters
+    assert matter.reason == "it is active again in the shop, after a cancellation or a change by hand"
+    assert site.numbers() == ["1001"]
+
+
+def test_a_cancelled_order_that_has_not_left_yet_never_leaves(site: TestSite) -> None:
+    site.configure("rehearsal: true")
+    site.drop("a.xml", export("1001", "1002"))
+    (line,) = site.run().exchanges
+    site.drop("b.xml", ShopOrder("1001", status="Stornována"))
+    site.run()
+    site.configure()
+    site.do("release", line.id)
+    site.run()
+    assert site.numbers() == ["1002"]
+    assert site.status().matters == ()
+
+
+def test_a_cancelled_order_in_a_pack_with_others_is_told(site: TestSite) -> None:
+    site.configure("rehearsal: true", settings="pack: 2")
+    site.drop("a.xml", export("1001", "1002"))
+    site.run()
+    site.drop("b.xml", ShopOrder("1001", status="Stornována"))
+    site.run()
+    assert "held: cancelled" in [matter.what for matter in site.status().matters]
+
+
+def test_replace_sends_only_the_newest_of_what_has_not_left_yet(site: TestSite) -> None:
+    site.configure("on_change: replace")
+    site.do("hold", "pohoda")
+    for name, price in (("a", "121.00"), ("b", "242.00")):
+        site.drop(f"{name}.xml", ShopOrder("1001", price=price))
+        site.run()
+    site.do("release", "pohoda")
+    site.run()
+    assert list(site.shipped()) == ["shop-main_order_1001_v2.xml"]
+
+
+def test_one_number_of_two_shops_is_not_released_as_one(site: TestSite) -> None:
+    other = """\
+  other:
+    origin: other-shop
+    mapping: shoptet/order
+    to: [{target: pohoda, template: pohoda/order, schema: pohoda/data}]
+"""
+    site.configure(routes=other)
+    for price in ("121.00", "242.00"):
+        for route in ("shop", "other"):
+            site.drop(f"{price}.xml", ShopOrder("1001", price=price), route=route)
+        site.run()
+    with pytest.raises(UsageError) as caught:
+        site.do("release", "1001")
+    assert str(caught.value).startswith("`1001` is held more than once; name one of ")
+    posting = site.status().matters[0].do.split()[-1]
+    site.do("release", posting)
+    site.run()
+    assert len(site.status().matters) == 1
+
+
+def test_a_held_version_that_gave_way_is_not_sent(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator releases the second version in the moment in which a worker plans the third."""
+    site.drop("a.xml", ShopOrder("1001"))
+    site.run()
+    site.drop("b.xml", CHANGED)
+    site.run()
+    posting = site.status().matters[0].do.split()[-1]
+    original = releasing.render
+
+    def meanwhile(*arguments: Any) -> Any:
+        written = original(*arguments)
+        with sqlite3.connect(site.folder / "spool" / "ledger.db") as other:
+            other.execute("UPDATE posting SET state = 'superseded' WHERE id = ?", (posting,))
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(releasing, "render", meanwhile)
+        (told,) = site.do("release", posting)
+    site.run()
+    assert told == "1001 is not held any more: a newer version came; `gateway show 1001`"
+    assert len(site.shipped()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from gateway.endpoints import Staged, Written
 from gateway.endpoints.local import LocalTarget
-from gateway.errors import EndpointRefused, EndpointUnreachable, OutcomeUnknown
+from gateway.errors import EndpointRefused, EndpointUnreachable, LoginRefused, OutcomeUnknown
+from gateway.exchange.courier import Courier
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import export
 from tests.servers import PASSWORD, USER, RunningFtp, ftp_server
@@ -381,3 +383,147 @@ def test_stored_bytes_that_are_gone_are_written_anew_by_a_retry(site: TestSite) 
     # then
     assert site.numbers() == ["1001", "1002"]
     assert site.status().matters == ()
+
+
+def lose_the_answer(monkeypatch: pytest.MonkeyPatch, *, look: BaseException | None) -> None:
+    """The rename is done, its answer is lost; and looking raises `look` where it is given."""
+    original = LocalTarget.publish
+
+    def publish(self: LocalTarget, staged: Staged) -> Written:
+        original(self, staged)
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    def looking(self: LocalTarget, staged: Staged) -> Written:
+        assert look is not None
+        raise look
+
+    monkeypatch.setattr(LocalTarget, "publish", publish)
+    if look is not None:
+        monkeypatch.setattr(LocalTarget, "look", looking)
+
+
+def test_a_retry_of_a_delivery_in_doubt_never_doubles_what_the_receiver_took(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a delivery in doubt that did arrive, and was imported
+    site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        lose_the_answer(patch, look=EndpointRefused("not allowed", code="E004"))
+        site.run()
+    for path in (site.folder / "out" / "pohoda").iterdir():
+        path.unlink()
+    # when the command that status names is followed, and then a plain retry
+    (matter,) = site.status().matters
+    assert matter.do.startswith("gateway show ")
+    (told,) = site.do("retry", "1001")
+    site.run()
+    # then nothing is sent, and the person is asked
+    assert "neither it nor its temporary file is there" in told
+    assert site.shipped() == {}
+    # and only an explicit word sends it again
+    site.do("retry", "1001", send_again=True)
+    site.run()
+    assert site.numbers() == ["1001"]
+
+
+def test_a_retry_of_a_delivery_in_doubt_that_is_there_settles_it(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        lose_the_answer(patch, look=EndpointRefused("not allowed", code="E004"))
+        site.run()
+    (told,) = site.do("retry", "1001")
+    assert told == "shop-main_order_1001.xml: it is there"
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().matters == ()
+
+
+def test_a_login_refused_while_looking_is_no_doubt(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        lose_the_answer(patch, look=LoginRefused("530 too many users", code="E002"))
+        site.run()
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().matters == ()
+
+
+def test_a_target_that_moved_while_a_delivery_was_on_its_way_is_asked_about(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.drop("orders.xml", export("1001"))
+
+    def cut(self: LocalTarget, staged: Staged) -> Written:
+        raise OutcomeUnknown("the line was cut", code="E001")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "publish", cut)
+        site.run()
+    site.configure(replace=("folder: pohoda", "folder: elsewhere"))
+    site.run()
+    (matter,) = site.status().matters
+    assert matter.what == "delivery in_doubt"
+    assert "was on its way to" in matter.reason
+    site.do("retry", "1001", send_again=True)
+    site.run()
+    assert site.numbers("out/elsewhere") == ["1001"]
+
+
+def test_a_refused_rename_and_a_crash_right_after_it_lose_nothing(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def refuses(self: LocalTarget, staged: Staged) -> Written:
+        raise EndpointRefused("550 not allowed", code="E004")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "publish", refuses)
+        patch.setattr(Courier, "_trouble", killed)
+        with pytest.raises(Killed):
+            site.run()
+    site.run()
+    assert site.numbers() == ["1001"]
+
+
+def test_temporary_files_of_failed_attempts_are_removed(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = LocalTarget.stage
+
+    def short(self: LocalTarget, name: str, content: bytes, *, attempt: str) -> Staged:
+        original(self, name, content, attempt=attempt)
+        raise EndpointUnreachable("the size differs", code="E006")
+
+    site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "stage", short)
+        for _ in range(4):
+            site.run()
+    site.run()
+    assert list(site.shipped()) == ["shop-main_order_1001.xml"]
+
+
+def test_a_hold_stops_a_batch_in_the_middle(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, count = LocalTarget.publish, 0
+
+    def held_at_the_fifth(self: LocalTarget, staged: Staged) -> Written:
+        nonlocal count
+        count += 1
+        if count == 5:
+            with sqlite3.connect(site.folder / "spool" / "ledger.db") as other:
+                other.execute("INSERT INTO hold VALUES ('target:pohoda', 'by hand', 'tester', '2026')")
+        return original(self, staged)
+
+    monkeypatch.setattr(LocalTarget, "publish", held_at_the_fifth)
+    site.drop("orders.xml", export(*[f"{n:03}" for n in range(20)]))
+    site.run()
+    assert len(site.shipped()) == 5
+    site.do("release", "pohoda")
+    site.run()
+    assert len(site.shipped()) == 20

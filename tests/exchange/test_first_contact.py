@@ -30,12 +30,25 @@ def test_adopt_calls_everything_known_and_sends_nothing(site: TestSite) -> None:
     assert site.numbers() == ["1004"]
 
 
-def test_an_adopted_order_that_changes_later_is_new_business_and_is_sent(site: TestSite) -> None:
+def test_an_adopted_order_that_changes_later_is_told_and_not_sent(site: TestSite) -> None:
+    """It is in the accounting program already, so a change of it is for a person."""
     site.drop("all.xml", ShopOrder("1001"))
     site.do("adopt", "shop")
     site.drop("next.xml", ShopOrder("1001", price="242.00"))
     site.run()
-    assert site.numbers() == ["1001"]
+    assert site.numbers() == []
+    assert [matter.what for matter in site.status().matters] == ["held: changed"]
+
+
+def test_an_order_that_was_dropped_at_the_brake_and_changes_later_is_told_and_not_sent(site: TestSite) -> None:
+    site.configure("max_new: 1")
+    site.drop("a.xml", export("1001", "1002"))
+    (line,) = site.run().exchanges
+    site.do("release", line.id, drop=True)
+    site.drop("b.xml", ShopOrder("1001", price="242.00"))
+    site.run()
+    assert site.numbers() == []
+    assert [matter.what for matter in site.status().matters] == ["held: changed"]
 
 
 def test_max_new_holds_an_input_that_brings_too_many(site: TestSite) -> None:
@@ -47,7 +60,7 @@ def test_max_new_holds_an_input_that_brings_too_many(site: TestSite) -> None:
     assert line.state == "held: max_new"
     (matter,) = site.status().matters
     assert matter.reason == "the input brings 3 new orders, the route's brake `max_new` allows 2"
-    assert matter.do == f"gateway release {line.id}"
+    assert matter.do == f"gateway show {line.id}"
 
 
 def test_releasing_the_brake_sends_everything_once(site: TestSite) -> None:

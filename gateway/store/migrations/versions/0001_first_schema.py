@@ -61,6 +61,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange")),
     )
     op.create_index(
+        "ix_exchange_held",
+        "exchange",
+        ["held"],
+        unique=False,
+        sqlite_where=sa.text("held IS NOT NULL"),
+        postgresql_where=sa.text("held IS NOT NULL"),
+    )
+    op.create_index("ix_exchange_input", "exchange", ["route", "input_name", "received_at"], unique=False)
+    op.create_index(
         "ix_exchange_open",
         "exchange",
         ["received_at"],
@@ -164,6 +173,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("due_at", sa.Text(), nullable=True),
         sa.Column("staged_name", sa.Text(), nullable=True),
+        sa.Column("place", sa.Text(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("settled_at", sa.Text(), nullable=True),
@@ -180,6 +190,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('drafted', 'shipping', 'deferred')"),
     )
     op.create_index(op.f("ix_delivery_exchange_id"), "delivery", ["exchange_id"], unique=False)
+    op.create_index(
+        "ix_delivery_parked",
+        "delivery",
+        ["state"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('failed', 'in_doubt')"),
+        postgresql_where=sa.text("state IN ('failed', 'in_doubt')"),
+    )
     op.create_table(
         "quarantine",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -198,6 +216,7 @@ def upgrade() -> None:
         sa.Column("first_seen", sa.Text(), nullable=False),
         sa.Column("last_seen", sa.Text(), nullable=False),
         sa.Column("file", sa.Text(), nullable=True),
+        sa.Column("told_sha256", sa.Text(), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.Column("resolved_at", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["exchange_id"], ["exchange.id"], name=op.f("fk_quarantine_exchange_id")),
@@ -264,6 +283,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_posting_delivery_id"), "posting", ["delivery_id"], unique=False)
     op.create_index(op.f("ix_posting_document_id"), "posting", ["document_id"], unique=False)
     op.create_index(op.f("ix_posting_exchange_id"), "posting", ["exchange_id"], unique=False)
+    op.create_index(
+        "ix_posting_held",
+        "posting",
+        ["route"],
+        unique=False,
+        sqlite_where=sa.text("state = 'held'"),
+        postgresql_where=sa.text("state = 'held'"),
+    )
+    op.create_index("ix_posting_settled", "posting", ["route", "settled_at"], unique=False)
 
 
 def downgrade() -> None:
