@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 TEMPORARY_NAMES = ("*.tmp", "*.part", "*.filepart", "*.crdownload", "*.download", "*~", ".*", "~*")
-"""Names that a file has while somebody writes it (reliability.md B3)."""
+"""Names that a file has while somebody writes it."""
 
 _DEVICE_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
@@ -190,7 +190,7 @@ def cannot_be_asked_for(name: str) -> bool:
 
 
 def name_trouble(name: str) -> str | None:
-    """Why a name from outside cannot be a file name of ours; None where it can (reliability.md C)."""
+    """Why a name from outside cannot be a file name of ours; None where it can."""
     if not name or name in (".", ".."):
         return "it is empty or a folder"
     if any(c in '/\\:*?"<>|' for c in name):

@@ -1,6 +1,6 @@
 """FTP servers: passive mode, binary, names as bytes, sizes checked before and after.
 
-The rules and the faults behind them are those seen on vsftpd, proftpd and pure-ftpd (docs/reliability.md).
+The rules and the faults behind them are those seen on vsftpd, proftpd and pure-ftpd (docs/endpoints.md).
 A transfer that ended without an error proves nothing: a cut data connection looks like the end of the file, so
 the sizes decide.
 """

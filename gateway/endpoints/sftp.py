@@ -1,6 +1,6 @@
 """SFTP servers, by paramiko: host keys are known beforehand, every wait has an end, sizes are checked.
 
-The rules and the faults behind them were seen on OpenSSH (docs/reliability.md): a transfer without a channel
+The rules and the faults behind them were seen on OpenSSH (docs/endpoints.md): a transfer without a channel
 time-out hangs for ever, an error without a number says nothing (one looks instead), and `rename` refuses a name
 that is taken, which is just what a target wants.
 """

@@ -294,7 +294,12 @@ class Intake:
         return str(row.id)
 
     def _twin(self, connection: Connection, digest: str) -> str | None:
-        """An earlier exchange of the same bytes that is settled under the configuration of today."""
+        """An earlier exchange of the same bytes that is settled under the configuration of today.
+
+        With `on_change: replace` the same bytes may be news: an order that went from A to B and back to A.
+        """
+        if self._route.spec.on_change == "replace":
+            return None
         return connection.execute(
             select(_exchange.c.id)
             .where(
