@@ -111,6 +111,7 @@ def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record
     for reading in route.mapping.read(path, shown_as=shown_as):
         yield Record(
             position=reading.position,
+            line=reading.line,
             key=reading.key,
             document=reading.document,
             problems=tuple(reading.problems),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from gateway.diagnostics import Problem
@@ -30,6 +31,7 @@ class Record:
     """One record as the pipeline read it; `document` is None where it is bad."""
 
     position: int
+    line: int
     key: str | None
     document: Document | None
     problems: tuple[Problem, ...]
@@ -171,7 +173,7 @@ class Planner:
                     if isinstance(written, Written):
                         now_fine.add(target.spec.id)
                     else:
-                        plan.set_aside.append(_troubled(record, written))
+                        plan.set_aside.append(_troubled(record, _placed(record, written)))
             if now_fine:
                 version = self._version(record, record.document, before)
                 plan.versions.append(version)
@@ -327,10 +329,11 @@ class Planner:
                     self._pack(plan, target, waiting)
                     waiting = []
             else:
+                found = _placed(record, written)
                 plan.postings.append(
-                    _posting(record, ordinal, target, identity, identity.pack, reason="problem", problems=written)
+                    _posting(record, ordinal, target, identity, identity.pack, reason="problem", problems=found)
                 )
-                plan.set_aside.append(_troubled(record, written))
+                plan.set_aside.append(_troubled(record, found))
         if waiting:
             self._pack(plan, target, waiting)
 
@@ -444,7 +447,13 @@ def _posting(
 
 
 def _troubled(record: Record, problems: tuple[Problem, ...]) -> Record:
-    return Record(record.position, record.key, None, problems, record.fingerprint, record.fragment)
+    return replace(record, document=None, problems=problems)
+
+
+def _placed(record: Record, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """What a template or schema complains of, with the place of the record in the shop's own file."""
+    place = f"it stands on line {record.line} of the input"
+    return tuple(structs.replace(problem, context=(*problem.context, place)) for problem in problems)
 
 
 def _as_known(version: PlannedVersion, before: Known | None, exchange_id: str) -> Known:

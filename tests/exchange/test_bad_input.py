@@ -263,3 +263,13 @@ def test_a_bad_order_that_comes_again_in_a_file_that_fails_stays_told(
     site.run()
     assert "order K" in [matter.name for matter in site.status().matters]
     assert any(name.startswith("K.") for name in site.failed())
+
+
+def test_what_a_template_refuses_is_told_with_its_line_in_the_shops_own_file(site: TestSite) -> None:
+    content = export("1001", "1002").replace(b"HRN-1", b"H" * 70)
+    site.drop("orders.xml", content)
+    site.run()
+    line = content[: content.index(b"<ORDER>", content.index(b"<ORDER>") + 1)].count(b"\n") + 1
+    why = next(text for name, text in site.failed().items() if name.startswith("1002.") and "why" in name)
+    assert "error[T015]" in why
+    assert f"= it stands on line {line} of the input" in why
