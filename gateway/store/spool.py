@@ -4,7 +4,7 @@
 <route>/failed    records and files set aside, each with a `.why.txt`, for people
 work/             inputs while they are being taken in
 blobs/            stored bytes
-ledger.db         the ledger
+ledger.db         the ledger; only its owner may read it
 lock              who holds the spool
 """
 
@@ -26,6 +26,10 @@ from gateway.store.files import write_durably
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"})
 _PRIVATE = 0o700
+_OTHERS = 0o007
+_PRIVATE_FILE = 0o600
+_OWN_NAMES = frozenset({"work", "blobs", "lock", "ledger"})
+_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))})
 
 
 class Spool:
@@ -42,6 +46,7 @@ class Spool:
         try:
             for folder in (self.root, self.work, self.blobs):
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            self._close()
         except OSError as error:
             raise _unusable(
                 f"the spool {self.root} cannot be created: {error.strerror}",
@@ -61,6 +66,26 @@ class Spool:
     def failed_folder(self, route: str) -> Path:
         """Where set-aside records and files lie for people."""
         return self._made(self.root / route / "failed")
+
+    def _close(self) -> None:
+        """Shut others out, also of a folder that was there before, as a clone's is: it holds addresses of people.
+
+        What somebody opened for a group stays open for it. What is another user's is left to them.
+        """
+        if os.name != "posix":
+            return
+        found = self.root.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+            self.root.chmod(_PRIVATE)
+        os.close(
+            os.open(self.ledger, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
+        )  # SQLite would make it for all to read
+        for name in ("", "-wal", "-shm"):
+            file = self.ledger.with_name(self.ledger.name + name)
+            with contextlib.suppress(FileNotFoundError):
+                state = file.stat()
+                if state.st_uid == os.geteuid() and state.st_mode & _OTHERS:
+                    file.chmod(_PRIVATE_FILE)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -104,6 +129,11 @@ class Spool:
         for part in (self.root, folder.parent, folder):  # `parents=True` would not make them private
             part.mkdir(mode=_PRIVATE, parents=part == self.root, exist_ok=True)
         return folder
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a route cannot have this name: the spool's own folders, and Windows' devices, in any case."""
+    return name.lower() in _OWN_NAMES | _DEVICES
 
 
 def file_system_of(path: Path) -> str | None:

@@ -72,6 +72,13 @@ exchange = Table(
     Index("ix_exchange_same_bytes", "origin", "input_sha256"),
     Index("ix_exchange_route", "route", "received_at"),
     Index("ix_exchange_input", "route", "input_name", "received_at"),
+    Index("ix_exchange_received", "received_at"),
+    Index(
+        "ix_exchange_failed",
+        "failed_at",
+        sqlite_where=text("failed_at IS NOT NULL"),
+        postgresql_where=text("failed_at IS NOT NULL"),
+    ),
     Index(
         "ix_exchange_held",
         "held",

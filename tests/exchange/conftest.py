@@ -22,7 +22,7 @@ from tests.exchange.shop import ShopOrder, export
 
 CONFIG = """\
 version: 1
-merchant: {{company_id: "27082440"}}
+merchant: {{company_id: "12345678"}}
 endpoints:
   out: {{type: local, path: out}}
 {endpoints}

@@ -61,6 +61,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange")),
     )
     op.create_index(
+        "ix_exchange_failed",
+        "exchange",
+        ["failed_at"],
+        unique=False,
+        sqlite_where=sa.text("failed_at IS NOT NULL"),
+        postgresql_where=sa.text("failed_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_exchange_held",
         "exchange",
         ["held"],
@@ -77,6 +85,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("planned_at IS NULL AND failed_at IS NULL"),
         postgresql_where=sa.text("planned_at IS NULL AND failed_at IS NULL"),
     )
+    op.create_index("ix_exchange_received", "exchange", ["received_at"], unique=False)
     op.create_index("ix_exchange_route", "exchange", ["route", "received_at"], unique=False)
     op.create_index("ix_exchange_same_bytes", "exchange", ["origin", "input_sha256"], unique=False)
     op.create_table(
