@@ -16,23 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import basename, join
-from typing import BinaryIO, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import (
-    AfterWork,
-    EndpointOptions,
-    Entry,
-    Look,
-    Outcome,
-    Staged,
-    Traits,
-    Written,
-    fits,
-    in_order,
-    temporary_name,
-)
+from gateway.endpoints.base import AfterWork, EndpointOptions, Entry, Traits
+from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -94,17 +83,17 @@ class FtpEndpoint:
         ca_file = root / options.ca_file if options.ca_file else None
         self._options = options.model_copy(update={"ca_file": ca_file})
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> FtpSource:
+    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> RemoteSource:
         """The folder as a source."""
-        return FtpSource(FtpSession(self._options, folder), files, after)
+        return RemoteSource(FtpFolder(self._options, folder), files, after)
 
-    def target(self, folder: str) -> FtpTarget:
+    def target(self, folder: str) -> RemoteTarget:
         """The folder as a target."""
-        return FtpTarget(FtpSession(self._options, folder))
+        return RemoteTarget(FtpFolder(self._options, folder))
 
     def probe(self) -> str:
         """Log in and list the start folder. Raises EndpointError."""
-        session = FtpSession(self._options, "")
+        session = FtpFolder(self._options, "")
         try:
             return session.run(
                 "list the start folder", lambda ftp: f"login ok, {len(ftp.nlst())} names in {ftp.pwd()}"
@@ -116,8 +105,8 @@ class FtpEndpoint:
         """Sessions are closed by who opened them."""
 
 
-class FtpSession:
-    """One control connection, opened when it is needed, standing in one folder.
+class FtpFolder:
+    """A folder behind one control connection, opened when it is needed.
 
     `run` turns whatever goes wrong into an EndpointError and drops the connection where its state is unknown.
     """
@@ -198,8 +187,71 @@ class FtpSession:
             self._features = frozenset(line.strip().split(" ")[0].upper() for line in answer.splitlines()[1:-1])
         return feature in self._features
 
-    def size_of(self, ftp: ftplib.FTP, name: str) -> int | None:
-        """The size of a file in bytes; None where there is no such file. Asked in binary mode only."""
+    def entries(self, wanted: Callable[[str], bool]) -> Iterable[Entry]:
+        """The regular files whose names are wanted, by MLSD where the server has it, else by NLST."""
+        machine = self.run("ask for features", lambda _: self.has("MLST"))
+        listing = self._by_mlsd if machine else self._by_nlst
+        return self.run("list the folder", lambda ftp: list(listing(ftp, wanted)))
+
+    def find(self, name: str) -> Entry | None:
+        """One file as it is now; None where there is none of that name."""
+        size = self.size_of(name)
+        if size is None:
+            return None
+        return Entry(name, size, self.run(f"ask for the time of {name}", lambda ftp: self._modified(ftp, name)))
+
+    def size_of(self, name: str) -> int | None:
+        """The size of a file; None where there is none. Asked in binary mode: in ASCII mode some refuse."""
+        return self.run(f"ask for the size of {name}", lambda ftp: self._size(ftp, name))
+
+    def fetch(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Hand the content over block by block."""
+        self.run(f"fetch {name}", lambda ftp: ftp.retrbinary(f"RETR {name}", take, blocksize=_BLOCK))
+
+    def store(self, name: str, content: bytes) -> None:
+        """Write a file, over an older one of that name."""
+        self.run(
+            f"upload {name}", lambda ftp: ftp.storbinary(f"STOR {name}", io.BytesIO(content), blocksize=_BLOCK)
+        )
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name. Raises OutcomeUnknown on a cut line."""
+        self.run(f"rename {old} to {new}", lambda ftp: ftp.rename(old, new), unknown=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        self.run(f"remove {name}", lambda ftp: ftp.delete(name))
+
+    def make_folder(self, name: str) -> None:
+        """Create a folder in this one; it may be there already."""
+        with contextlib.suppress(EndpointRefused):
+            self.run(f"make the folder {name}", lambda ftp: ftp.mkd(name))
+
+    def _by_mlsd(self, ftp: ftplib.FTP, wanted: Callable[[str], bool]) -> Iterator[Entry]:
+        for name, facts in ftp.mlsd(facts=["type", "size", "modify"]):
+            if facts.get("type", "file").lower() == "file" and wanted(name):
+                size = facts.get("size")
+                yield Entry(name, int(size) if size else None, _time(facts.get("modify")))
+
+    def _by_nlst(self, ftp: ftplib.FTP, wanted: Callable[[str], bool]) -> Iterator[Entry]:
+        try:
+            names = ftp.nlst()
+        except ftplib.Error as error:
+            if _code(error) in ("550", "450"):  # an empty folder, on pure-ftpd's and IIS's kind of server
+                return
+            raise
+        for name in sorted({basename(name) for name in names}):
+            size = self._size(ftp, name) if wanted(name) else None
+            if size is not None:
+                yield Entry(name, size, self._modified(ftp, name))
+
+    def _modified(self, ftp: ftplib.FTP, name: str) -> datetime | None:
+        try:
+            return _time(ftp.voidcmd(f"MDTM {name}").split(None, 1)[1])
+        except (ftplib.error_perm, IndexError):
+            return None
+
+    def _size(self, ftp: ftplib.FTP, name: str) -> int | None:
         ftp.voidcmd("TYPE I")
         try:
             return ftp.size(name)
@@ -264,172 +316,6 @@ class FtpSession:
         if code == "552":
             return EndpointRefused(f"{self.place}: the account is full: `{_said(error)}`", code="E008")
         return EndpointRefused(f"{self.place}: cannot {what}: the server says `{_said(error)}`", code="E004")
-
-
-class FtpSource:
-    """A folder of an FTP server that files are taken from."""
-
-    def __init__(self, session: FtpSession, files: Sequence[str], after: AfterWork) -> None:
-        self._session = session
-        self._files = files
-        self._after = after
-
-    def list(self) -> Iterable[Entry]:
-        """All files that fit the mask, with sizes and times. Raises EndpointError."""
-        machine = self._session.run("ask for features", lambda _: self._session.has("MLST"))
-        listing = self._by_mlsd if machine else self._by_nlst
-        return in_order(self._session.run("list the folder", lambda ftp: list(listing(ftp))))
-
-    def read(self, entry: Entry, into: BinaryIO) -> None:
-        """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
-
-        def copy(ftp: ftplib.FTP) -> None:
-            before = self._session.size_of(ftp, entry.name)
-            if before is None:
-                raise EndpointUnreachable(f"{self._session.place}: {entry.name} is gone", code="E006")
-            counted = 0
-
-            def take(block: bytes) -> None:
-                nonlocal counted
-                counted += len(block)
-                into.write(block)
-
-            ftp.retrbinary(f"RETR {entry.name}", take, blocksize=_BLOCK)
-            after = self._session.size_of(ftp, entry.name)
-            if not before == counted == after:
-                self._session.drop()
-                raise EndpointUnreachable(
-                    f"{self._session.place}: {entry.name} came with {counted} bytes, "
-                    f"the server says {before} before and {after} after",
-                    code="E006",
-                )
-
-        self._session.run(f"fetch {entry.name}", copy)
-
-    def ack(self, entry: Entry, outcome: Outcome) -> None:
-        """Do the after-work action; a file that is gone or was replaced since is left alone."""
-        if self._after.action == "keep":
-            return
-
-        def put_away(ftp: ftplib.FTP) -> None:
-            size = self._session.size_of(ftp, entry.name)
-            if size is None or (entry.size is not None and size != entry.size):
-                return
-            if entry.modified is not None and self._modified(ftp, entry.name) not in (None, entry.modified):
-                return
-            if self._after.action == "delete":
-                ftp.delete(entry.name)
-            else:
-                self._move(ftp, entry.name, self._after.folder or "done")
-
-        self._session.run(f"put {entry.name} away", put_away)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
-
-    def _move(self, ftp: ftplib.FTP, name: str, folder: str) -> None:
-        with contextlib.suppress(ftplib.error_perm):
-            ftp.mkd(folder)
-        stem, dot, suffix = name.rpartition(".")
-        free, number = name, 1
-        while self._session.size_of(ftp, join(folder, free)) is not None:
-            number += 1
-            free = f"{stem}-{number}.{suffix}" if dot else f"{name}-{number}"
-        ftp.rename(name, join(folder, free))
-
-    def _by_mlsd(self, ftp: ftplib.FTP) -> Iterator[Entry]:
-        for name, facts in ftp.mlsd(facts=["type", "size", "modify"]):
-            if facts.get("type", "file").lower() == "file" and fits(name, self._files):
-                size = facts.get("size")
-                yield Entry(name, int(size) if size else None, _time(facts.get("modify")))
-
-    def _by_nlst(self, ftp: ftplib.FTP) -> Iterator[Entry]:
-        try:
-            names = ftp.nlst()
-        except ftplib.Error as error:
-            if _code(error) in ("550", "450"):  # an empty folder, on pure-ftpd's and IIS's kind of server
-                return
-            raise
-        for name in sorted({basename(name) for name in names}):
-            if fits(name, self._files):
-                size = self._session.size_of(ftp, name)
-                if size is not None:
-                    yield Entry(name, size, self._modified(ftp, name))
-
-    def _modified(self, ftp: ftplib.FTP, name: str) -> datetime | None:
-        try:
-            return _time(ftp.voidcmd(f"MDTM {name}").split(None, 1)[1])
-        except (ftplib.error_perm, IndexError):
-            return None
-
-
-class FtpTarget:
-    """A folder of an FTP server that files are shipped to."""
-
-    def __init__(self, session: FtpSession) -> None:
-        self._session = session
-
-    @property
-    def place(self) -> str:
-        """The folder as a person would name it."""
-        return self._session.place
-
-    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
-        """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
-        staged = Staged(name, temporary_name(name, attempt), len(content))
-
-        def upload(ftp: ftplib.FTP) -> None:
-            ftp.voidcmd("TYPE I")
-            ftp.storbinary(f"STOR {staged.temporary}", io.BytesIO(content), blocksize=_BLOCK)
-            size = self._session.size_of(ftp, staged.temporary)
-            if size != staged.size:
-                self._session.drop()
-                raise EndpointUnreachable(
-                    f"{self._session.place}: {staged.temporary} has {size} bytes there instead of {staged.size}",
-                    code="E006",
-                )
-
-        self._session.run(f"upload {name}", upload)
-        return staged
-
-    def publish(self, staged: Staged) -> Written:
-        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line."""
-
-        def rename(ftp: ftplib.FTP) -> None:
-            if self._session.size_of(ftp, staged.name) is not None:
-                raise EndpointRefused(
-                    f"{self._session.place}: a file named {staged.name} is there already "
-                    "and was not sent by this delivery",
-                    code="E007",
-                    help="move that file away, then `gateway retry` the delivery",
-                )
-            ftp.rename(staged.temporary, staged.name)
-
-        self._session.run(f"rename {staged.temporary} to {staged.name}", rename, unknown=True)
-        return Written(staged.name, staged.size)
-
-    def look(self, staged: Staged) -> Look:
-        """Look at both names. Raises EndpointError where one cannot look."""
-
-        def sizes(ftp: ftplib.FTP) -> tuple[int | None, int | None]:
-            return self._session.size_of(ftp, staged.temporary), self._session.size_of(ftp, staged.name)
-
-        temporary, final = self._session.run(f"look for {staged.name}", sizes)
-        if temporary is not None:
-            return Look.STAGED
-        if final is None:
-            return Look.ABSENT
-        return Look.PUBLISHED if final == staged.size else Look.TAKEN
-
-    def discard(self, staged: Staged) -> None:
-        """Remove the temporary file if it is there."""
-        with contextlib.suppress(EndpointError):
-            self._session.run(f"remove {staged.temporary}", lambda ftp: ftp.delete(staged.temporary))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
 
 
 def _client(options: FtpOptions) -> ftplib.FTP:

@@ -10,27 +10,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import join
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import (
-    AfterWork,
-    EndpointOptions,
-    Entry,
-    Look,
-    Outcome,
-    Staged,
-    Traits,
-    Written,
-    fits,
-    in_order,
-    temporary_name,
-)
+from gateway.endpoints.base import AfterWork, EndpointOptions, Entry, Traits
+from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -83,17 +72,17 @@ class SftpEndpoint:
         self._options = options
         self._root = root
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> SftpSource:
+    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> RemoteSource:
         """The folder as a source."""
-        return SftpSource(SftpSession(self.name, self._options, self._root, folder), files, after)
+        return RemoteSource(SftpFolder(self.name, self._options, self._root, folder), files, after)
 
-    def target(self, folder: str) -> SftpTarget:
+    def target(self, folder: str) -> RemoteTarget:
         """The folder as a target."""
-        return SftpTarget(SftpSession(self.name, self._options, self._root, folder))
+        return RemoteTarget(SftpFolder(self.name, self._options, self._root, folder))
 
     def probe(self) -> str:
         """Log in and list the start folder. Raises EndpointError."""
-        session = SftpSession(self.name, self._options, self._root, "")
+        session = SftpFolder(self.name, self._options, self._root, "")
         try:
             return session.run("list the start folder", lambda sftp: f"login ok, {len(sftp.listdir('.'))} names")
         finally:
@@ -103,8 +92,8 @@ class SftpEndpoint:
         """Sessions are closed by who opened them."""
 
 
-class SftpSession:
-    """One connection, opened when it is needed. One session is used by one thread."""
+class SftpFolder:
+    """A folder behind one connection, opened when it is needed, for one thread."""
 
     def __init__(self, endpoint: str, options: SftpOptions, root: Path, folder: str) -> None:
         self._endpoint = endpoint
@@ -168,12 +157,64 @@ class SftpSession:
         kind = OutcomeUnknown if unknown else EndpointUnreachable
         return kind(f"{self.place}: cannot {what}: {said}", code="E001")
 
-    def size_of(self, sftp: paramiko.SFTPClient, name: str) -> int | None:
+    def entries(self, wanted: Callable[[str], bool]) -> Iterable[Entry]:
+        """The regular files whose names are wanted."""
+        found = self.run("list the folder", lambda sftp: sftp.listdir_attr(self.folder or "."))
+        return [
+            _entry(attributes.filename, attributes)
+            for attributes in found
+            if stat.S_ISREG(attributes.st_mode or 0) and wanted(attributes.filename)
+        ]
+
+    def find(self, name: str) -> Entry | None:
+        """One file as it is now; None where there is none of that name."""
+
+        def look(sftp: paramiko.SFTPClient) -> Entry | None:
+            try:
+                return _entry(name, sftp.stat(self.path(name)))
+            except FileNotFoundError:
+                return None
+
+        return self.run(f"look for {name}", look)
+
+    def size_of(self, name: str) -> int | None:
         """The size of a file; None where there is none of that name."""
-        try:
-            return sftp.stat(self.path(name)).st_size
-        except FileNotFoundError:
-            return None
+        found = self.find(name)
+        return None if found is None else found.size
+
+    def fetch(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Hand the content over block by block, with a bounded number of requests ahead."""
+
+        def copy(sftp: paramiko.SFTPClient) -> None:
+            with sftp.open(self.path(name), "rb") as file:
+                file.prefetch(file.stat().st_size, _REQUESTS_AHEAD)
+                while block := file.read(_BLOCK):
+                    take(block)
+
+        self.run(f"fetch {name}", copy)
+
+    def store(self, name: str, content: bytes) -> None:
+        """Write a file, over an older one of that name."""
+
+        def upload(sftp: paramiko.SFTPClient) -> None:
+            with sftp.open(self.path(name), "wb") as file:
+                file.set_pipelined(pipelined=True)
+                file.write(content)
+
+        self.run(f"upload {name}", upload)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name. Raises OutcomeUnknown on a cut line."""
+        self.run(f"rename {old} to {new}", lambda sftp: sftp.rename(self.path(old), self.path(new)), unknown=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        self.run(f"remove {name}", lambda sftp: sftp.remove(self.path(name)))
+
+    def make_folder(self, name: str) -> None:
+        """Create a folder in this one; it may be there already."""
+        if self.find(name) is None:
+            self.run(f"make the folder {name}", lambda sftp: sftp.mkdir(self.path(name)))
 
     def close(self) -> None:
         """Give the connection back; never fails."""
@@ -234,149 +275,6 @@ class SftpSession:
                 code="E003",
                 help="check `folder:` in the route or target; without a leading / it counts from the start folder",
             )
-
-
-class SftpSource:
-    """A folder of an SFTP server that files are taken from."""
-
-    def __init__(self, session: SftpSession, files: Sequence[str], after: AfterWork) -> None:
-        self._session = session
-        self._files = files
-        self._after = after
-
-    def list(self) -> Iterable[Entry]:
-        """All files that fit the mask, with sizes and times. Raises EndpointError."""
-        return in_order(self._session.run("list the folder", lambda sftp: list(self._entries(sftp))))
-
-    def read(self, entry: Entry, into: BinaryIO) -> None:
-        """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
-
-        def copy(sftp: paramiko.SFTPClient) -> None:
-            before = self._session.size_of(sftp, entry.name)
-            if before is None:
-                raise EndpointUnreachable(f"{self._session.place}: {entry.name} is gone", code="E006")
-            counted = 0
-            with sftp.open(self._session.path(entry.name), "rb") as file:
-                file.prefetch(before, _REQUESTS_AHEAD)
-                while block := file.read(_BLOCK):
-                    counted += len(block)
-                    into.write(block)
-            after = self._session.size_of(sftp, entry.name)
-            if not before == counted == after:
-                raise EndpointUnreachable(
-                    f"{self._session.place}: {entry.name} came with {counted} bytes, "
-                    f"the server says {before} before and {after} after",
-                    code="E006",
-                )
-
-        self._session.run(f"fetch {entry.name}", copy)
-
-    def ack(self, entry: Entry, outcome: Outcome) -> None:
-        """Do the after-work action; a file that is gone or was replaced since is left alone."""
-        if self._after.action == "keep":
-            return
-
-        def put_away(sftp: paramiko.SFTPClient) -> None:
-            try:
-                found = _entry(entry.name, sftp.stat(self._session.path(entry.name)))
-            except FileNotFoundError:
-                return
-            if (found.size, found.modified) != (entry.size, entry.modified):
-                return
-            if self._after.action == "delete":
-                sftp.remove(self._session.path(entry.name))
-            else:
-                self._move(sftp, entry.name, self._after.folder or "done")
-
-        self._session.run(f"put {entry.name} away", put_away)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
-
-    def _entries(self, sftp: paramiko.SFTPClient) -> Iterator[Entry]:
-        for attributes in sftp.listdir_attr(self._session.folder or "."):
-            if stat.S_ISREG(attributes.st_mode or 0) and fits(attributes.filename, self._files):
-                yield _entry(attributes.filename, attributes)
-
-    def _move(self, sftp: paramiko.SFTPClient, name: str, folder: str) -> None:
-        with contextlib.suppress(OSError):
-            sftp.mkdir(self._session.path(folder))
-        stem, dot, suffix = name.rpartition(".")
-        free, number = name, 1
-        while self._session.size_of(sftp, join(folder, free)) is not None:
-            number += 1
-            free = f"{stem}-{number}.{suffix}" if dot else f"{name}-{number}"
-        sftp.rename(self._session.path(name), self._session.path(join(folder, free)))
-
-
-class SftpTarget:
-    """A folder of an SFTP server that files are shipped to."""
-
-    def __init__(self, session: SftpSession) -> None:
-        self._session = session
-
-    @property
-    def place(self) -> str:
-        """The folder as a person would name it."""
-        return self._session.place
-
-    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
-        """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
-        staged = Staged(name, temporary_name(name, attempt), len(content))
-
-        def upload(sftp: paramiko.SFTPClient) -> None:
-            with sftp.open(self._session.path(staged.temporary), "wb") as file:
-                file.set_pipelined(pipelined=True)
-                file.write(content)
-            size = self._session.size_of(sftp, staged.temporary)
-            if size != staged.size:
-                raise EndpointUnreachable(
-                    f"{self._session.place}: {staged.temporary} has {size} bytes there instead of {staged.size}",
-                    code="E006",
-                )
-
-        self._session.run(f"upload {name}", upload)
-        return staged
-
-    def publish(self, staged: Staged) -> Written:
-        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line."""
-
-        def rename(sftp: paramiko.SFTPClient) -> None:
-            if self._session.size_of(sftp, staged.name) is not None:
-                raise EndpointRefused(
-                    f"{self._session.place}: a file named {staged.name} is there already "
-                    "and was not sent by this delivery",
-                    code="E007",
-                    help="move that file away, then `gateway retry` the delivery",
-                )
-            sftp.rename(self._session.path(staged.temporary), self._session.path(staged.name))
-
-        self._session.run(f"rename {staged.temporary} to {staged.name}", rename, unknown=True)
-        return Written(staged.name, staged.size)
-
-    def look(self, staged: Staged) -> Look:
-        """Look at both names. Raises EndpointError where one cannot look."""
-
-        def sizes(sftp: paramiko.SFTPClient) -> tuple[int | None, int | None]:
-            return self._session.size_of(sftp, staged.temporary), self._session.size_of(sftp, staged.name)
-
-        temporary, final = self._session.run(f"look for {staged.name}", sizes)
-        if temporary is not None:
-            return Look.STAGED
-        if final is None:
-            return Look.ABSENT
-        return Look.PUBLISHED if final == staged.size else Look.TAKEN
-
-    def discard(self, staged: Staged) -> None:
-        """Remove the temporary file if it is there."""
-        path = self._session.path(staged.temporary)
-        with contextlib.suppress(EndpointError):
-            self._session.run(f"remove {staged.temporary}", lambda sftp: sftp.remove(path))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
 
 
 def fingerprint_of(key: paramiko.PKey) -> str:

@@ -1,0 +1,194 @@
+"""What every file server is asked in the same way: sizes before and after, temporary names, looking at both names.
+
+A transport brings a `RemoteFolder` with the single steps of its protocol; the promises of `Source` and `Target`
+are kept here, once for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from posixpath import join
+from typing import BinaryIO, Protocol
+
+from gateway.endpoints.base import (
+    AfterWork,
+    Entry,
+    Look,
+    Outcome,
+    Staged,
+    Written,
+    fits,
+    in_order,
+    temporary_name,
+)
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
+
+
+class RemoteFolder(Protocol):
+    """One folder of a server, by the steps of its protocol. Every step raises EndpointError."""
+
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it."""
+        ...
+
+    def entries(self, wanted: Callable[[str], bool]) -> Iterable[Entry]:
+        """The regular files whose names are wanted. Raises where the folder is not there."""
+        ...
+
+    def find(self, name: str) -> Entry | None:
+        """One file as it is now; None where there is none of that name."""
+        ...
+
+    def size_of(self, name: str) -> int | None:
+        """The size of a file in bytes; None where there is none of that name."""
+        ...
+
+    def fetch(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Hand the content over block by block. That it ended without an error proves nothing."""
+        ...
+
+    def store(self, name: str, content: bytes) -> None:
+        """Write a file, over an older one of that name. That it ended without an error proves nothing."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name. Raises OutcomeUnknown where it may have been done."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        ...
+
+    def make_folder(self, name: str) -> None:
+        """Create a folder in this one; it may be there already."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the connection: its state is not known any more."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back. Never raises."""
+        ...
+
+
+class RemoteSource:
+    """A folder of a server that files are taken from."""
+
+    def __init__(self, folder: RemoteFolder, files: Sequence[str], after: AfterWork) -> None:
+        self._folder = folder
+        self._files = files
+        self._after = after
+
+    def list(self) -> Iterable[Entry]:
+        """All files that fit the mask, with sizes and times where the server tells them. Raises EndpointError."""
+        return in_order(self._folder.entries(lambda name: fits(name, self._files)))
+
+    def read(self, entry: Entry, into: BinaryIO) -> None:
+        """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
+        before = self._folder.size_of(entry.name)
+        if before is None:
+            raise EndpointUnreachable(f"{self._folder.place}: {entry.name} is gone", code="E006")
+        counted = 0
+
+        def take(block: bytes) -> None:
+            nonlocal counted
+            counted += len(block)
+            into.write(block)
+
+        self._folder.fetch(entry.name, take)
+        after = self._folder.size_of(entry.name)
+        if not before == counted == after:
+            self._folder.drop()
+            raise EndpointUnreachable(
+                f"{self._folder.place}: {entry.name} came with {counted} bytes, "
+                f"the server says {before} before and {after} after",
+                code="E006",
+            )
+
+    def ack(self, entry: Entry, outcome: Outcome) -> None:
+        """Do the after-work action; a file that is gone or was replaced since is left alone."""
+        if self._after.action == "keep":
+            return
+        found = self._folder.find(entry.name)
+        if found is None or _was_replaced(entry, found):
+            return
+        if self._after.action == "delete":
+            self._folder.remove(entry.name)
+        else:
+            self._move(entry.name, self._after.folder or "done")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._folder.close()
+
+    def _move(self, name: str, folder: str) -> None:
+        self._folder.make_folder(folder)
+        stem, dot, suffix = name.rpartition(".")
+        free, number = name, 1
+        while self._folder.size_of(join(folder, free)) is not None:
+            number += 1
+            free = f"{stem}-{number}.{suffix}" if dot else f"{name}-{number}"
+        self._folder.rename(name, join(folder, free))
+
+
+class RemoteTarget:
+    """A folder of a server that files are shipped to."""
+
+    def __init__(self, folder: RemoteFolder) -> None:
+        self._folder = folder
+
+    @property
+    def place(self) -> str:
+        """The folder as a person would name it."""
+        return self._folder.place
+
+    def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
+        """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
+        staged = Staged(name, temporary_name(name, attempt), len(content))
+        self._folder.store(staged.temporary, content)
+        size = self._folder.size_of(staged.temporary)
+        if size != staged.size:
+            self._folder.drop()
+            raise EndpointUnreachable(
+                f"{self.place}: {staged.temporary} has {size} bytes there instead of {staged.size}", code="E006"
+            )
+        return staged
+
+    def publish(self, staged: Staged) -> Written:
+        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line."""
+        if self._folder.size_of(staged.name) is not None:
+            raise EndpointRefused(
+                f"{self.place}: a file named {staged.name} is there already and was not sent by this delivery",
+                code="E007",
+                help="move that file away, then `gateway retry` the delivery",
+            )
+        self._folder.rename(staged.temporary, staged.name)
+        return Written(staged.name, staged.size)
+
+    def look(self, staged: Staged) -> Look:
+        """Look at both names. Raises EndpointError where one cannot look."""
+        if self._folder.size_of(staged.temporary) is not None:
+            return Look.STAGED
+        final = self._folder.size_of(staged.name)
+        if final is None:
+            return Look.ABSENT
+        return Look.PUBLISHED if final == staged.size else Look.TAKEN
+
+    def discard(self, staged: Staged) -> None:
+        """Remove the temporary file if it is there."""
+        with contextlib.suppress(EndpointError):
+            self._folder.remove(staged.temporary)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._folder.close()
+
+
+def _was_replaced(listed: Entry, found: Entry) -> bool:
+    """Whether another content has that name now; what the server does not tell does not count."""
+    if listed.size is not None and found.size != listed.size:
+        return True
+    return None not in (listed.modified, found.modified) and listed.modified != found.modified
