@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 ORIGIN = "bench"
-COMPANY_ID = "27082440"
+COMPANY_ID = "12345678"
 _ENCODING = "windows-1250"
 _BLOCK = 64
 

@@ -38,7 +38,7 @@ PATIENCE = 30.0
 CONFIG = """\
 {mark}
 version: 1
-merchant: {{company_id: "27082440"}}
+merchant: {{company_id: "12345678"}}
 
 endpoints:
   ftp:
@@ -56,7 +56,9 @@ targets:
     endpoint: ftp
     folder: /pohoda/in
     settings:
-      foreign_vat: history       # the samples hold Slovak and Hungarian VAT rates
+      # Only for this demonstration: the samples hold Slovak and Hungarian VAT rates, which a Czech unit must not
+      # book like this. Without the line such orders are set aside (gateway explain T012).
+      foreign_vat: history
     lookups:
       payment:
         cash: Hotově
@@ -164,6 +166,12 @@ class Demo:
             "   Its password is not in config.yaml but in secrets/ftp-password, so that config.yaml can"
         )
         self.screen.say("   be mailed, kept in version control and shown.")
+        self.screen.say(
+            "   `foreign_vat: history` is for this demonstration only: the samples of the Hungarian shop would"
+        )
+        self.screen.say(
+            "   otherwise be set aside (T012). Hungarian VAT must not be booked so in a real accounting unit."
+        )
 
     @contextlib.contextmanager
     def _daemon(self) -> Iterator[subprocess.Popen[bytes]]:

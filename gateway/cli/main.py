@@ -89,6 +89,48 @@ def common(
     context.obj = Session(Terminal(quiet=quiet), config, debug)
 
 
+_GLOBAL = {"--config": True, "-c": True, "--no-color": False, "--quiet": False, "-q": False, "--debug": False}
+
+
+def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
+    """The words of a command line with its global options in front, wherever they were written.
+
+    valued: the commands' own options that have a value; the word after one is its value, whatever it looks like.
+    """
+    front: list[str] = []
+    rest: list[str] = []
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word == "--":
+            return [*front, *rest, *words[at:]]
+        name = word.partition("=")[0]
+        takes = _GLOBAL.get(word)
+        if takes and at + 1 < len(words):
+            front += words[at : at + 2]
+            at += 2
+        elif takes is False or (name == "--config" and name != word):
+            front.append(word)
+            at += 1
+        else:
+            length = 2 if word in valued else 1
+            rest += words[at : at + length]
+            at += length
+    return front + rest
+
+
+def _valued() -> frozenset[str]:
+    """The options of all commands that have a value, as they are written."""
+    commands: Any = typer.main.get_group(app).commands.values()
+    return frozenset(
+        name
+        for command in commands
+        for option in command.params
+        if option.param_type_name == "option" and not option.is_flag
+        for name in option.opts
+    )
+
+
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
     from gateway.cli import author, connect, operate
@@ -101,7 +143,7 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE") and "run" not in sys.argv:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `gateway … | head` ends as every other program does
     try:
-        code = app(prog_name="gateway", standalone_mode=False)
+        code = app(_global_first(sys.argv[1:], _valued()), prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:
             _end("gateway: interrupted", _INTERRUPTED, debug=False)
         sys.exit(code)

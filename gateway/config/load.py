@@ -19,7 +19,7 @@ from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
 from gateway.config.routes import Resolver, RouteSpec
 from gateway.config.secrets import fill_in
-from gateway.config.wording import word
+from gateway.config.wording import arranged, word
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import AnyOptions
 from gateway.errors import ConfigError, ProblemsFound
@@ -207,7 +207,7 @@ def _validate(parts: list[_Part], problems: list[Problem]) -> ConfigModel:
         except ValidationError as error:
             fatal: list[Problem] = []
             broken: set[int] = set()
-            for item in error.errors(include_url=False):
+            for item in arranged(error.errors(include_url=False)):
                 part = _owner(item["loc"], owner, kept[0])
                 broken.add(id(part))
                 (fatal if part.root else problems).append(word(item, part.file, merged))

@@ -10,7 +10,10 @@ import msgspec
 from gateway.diagnostics import Problem, Span
 from gateway.yamlfile import YamlFile
 
-_KEY = re.compile(r"""["']?\w*(?:pa?s+w|passp|pwd|secret|token)\w*["']?[ \t]*:(?=\s|["']|$)""", re.IGNORECASE)
+# Possessive, and from the beginning of a word only: a long line is read once, not once from each of its letters.
+_KEY = re.compile(r"""(?<!\w)["']?(\w++)["']?+[ \t]*+:(?=\s|["']|$)""")
+_SECRET = re.compile(r"pa?s+w|passp|pwd|secret|token", re.IGNORECASE)
+_BLANKS = re.compile(r"[ \t]*")
 _REFERENCE = re.compile(r"""(["']?)(?:\$\{[^}\n]*\})+\1""")
 _QUOTED = re.compile(r"""[ \t]*(?:"(?:\\.|[^"\\])*"|'(?:''|[^'])*')""", re.DOTALL)
 _IN_FLOW = re.compile(r"[^,}\]\n]*")
@@ -18,17 +21,20 @@ _IN_FLOW = re.compile(r"[^,}\]\n]*")
 
 def masked_lines(text: str) -> list[str]:
     """The lines of a file, every value of a secret key as stars. In doubt more is masked, never less."""
-    shown, at = "", 0
+    shown: list[str] = []
+    kept, at = 0, 0  # what stands before `kept` is in `shown`
     while (match := _KEY.search(text, at)) is not None:
-        shown += text[at : match.end()]
         at = match.end()
-        start = re.compile(r"[ \t]*").match(text, at)
+        if _SECRET.search(match[1]) is None:
+            continue
+        start = _BLANKS.match(text, at)
         value = start.end() if start else at
-        shown += text[at:value]
-        end = _end_of_value(text, match.start(), value)
-        at = end
-        shown += text[value:end] if _is_reference(text[value:end]) else re.sub(r"\S", "*", text[value:end])
-    return (shown + text[at:]).splitlines()
+        at = _end_of_value(text, match.start(), value)
+        shown.append(text[kept:value])
+        given = text[value:at]
+        shown.append(given if _is_reference(given) else re.sub(r"\S", "*", given))
+        kept = at
+    return ("".join(shown) + text[kept:]).splitlines()
 
 
 def mask(span: Span | None, lines: list[str]) -> Span | None:

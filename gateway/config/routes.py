@@ -12,6 +12,7 @@ from gateway.config.model import ConfigModel, RouteModel, TargetModel, ToModel
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import AfterWork
 from gateway.endpoints.local import LocalOptions
+from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
 
 _REMOTE_INTERVAL = timedelta(minutes=5)
@@ -20,7 +21,10 @@ _SCAN_INTERVAL = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class TargetSpec:
-    """One target of one route, everything resolved. `id` is unique in the site and names the lane `ship:<id>`."""
+    """One target of one route, everything resolved. `id` is unique in the site and names the lane `ship:<id>`.
+
+    own_settings, own_lookups: those of the target itself, without what the route adds.
+    """
 
     id: str
     endpoint: str
@@ -29,6 +33,8 @@ class TargetSpec:
     schema: str | None
     settings: dict[str, Any]
     lookups: dict[str, dict[str, str]]
+    own_settings: dict[str, Any]
+    own_lookups: dict[str, dict[str, str]]
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
 
     def where(self, location: Sequence[str | int]) -> Span | None:
@@ -83,13 +89,35 @@ class Resolver:
 
     def routes(self) -> dict[str, RouteSpec]:
         """The enabled routes whose names all lead somewhere; the others become problems."""
-        found = {}
+        found: dict[str, RouteSpec] = {}
         for name, route in self._model.routes.items():
-            if route.enabled:
+            if route.enabled and self._has_a_folder(name, found):
                 spec = self._route(name, route)
                 if spec is not None:
                     found[name] = spec
         return found
+
+    def _has_a_folder(self, name: str, others: Iterable[str]) -> bool:
+        """Whether the route's name can be that of its folder in the spool, and of no other route's."""
+        twin = next((other for other in others if other.lower() == name.lower()), None)
+        if twin is None and not is_reserved(name):
+            return True
+        why = (
+            "is a name that the spool or the system needs itself"
+            if twin is None
+            else f"differs from `{twin}` in case"
+        )
+        self._problems.append(
+            Problem(
+                code="C003",
+                message=f"`{name}` cannot be the name of a route: it {why}",
+                span=self._span(("routes", name), key=True),
+                label="this name",
+                help="choose another one: a route has a folder of its name in the spool, and on Windows capital "
+                "and small letters are the same",
+            )
+        )
+        return False
 
     def _all_merchants(self) -> dict[str, tuple[str | None, dict[str, TargetModel]]]:
         model = self._model
@@ -185,9 +213,8 @@ class Resolver:
         if target.endpoint not in self._model.endpoints:
             self._unknown("endpoint", target.endpoint, self._model.endpoints, (*at, "endpoint"))
             return None
-        settings = {**target.settings, **to.settings}
-        if company_id is not None:
-            settings.setdefault("company_id", company_id)
+        whose = {} if company_id is None else {"company_id": company_id}
+        own_settings = {**whose, **target.settings}
         tables = {**target.lookups}
         for table, entries in to.lookups.items():
             tables[table] = {**tables.get(table, {}), **entries}
@@ -197,8 +224,10 @@ class Resolver:
             folder=target.folder,
             template=to.template,
             schema=to.schema_,
-            settings=settings,
+            settings={**own_settings, **to.settings},
             lookups=tables,
+            own_settings=own_settings,
+            own_lookups=target.lookups,
             spans=(*self._places(base), *self._places(at)),
         )
 

@@ -46,6 +46,24 @@ _PLAIN = {
 }
 
 
+def arranged(found: Sequence[Any]) -> list[Any]:
+    """The errors of pydantic, at each place the unknown keys first, and no missing key that is only misspelt."""
+    unknown: dict[Any, list[str]] = {}
+    places: dict[Any, int] = {}
+    for item in found:
+        place = item["loc"][:-1]
+        places.setdefault(place, len(places))
+        if item["type"] == "extra_forbidden":
+            unknown.setdefault(place, []).append(str(item["loc"][-1]))
+
+    def is_misspelt(item: Any) -> bool:
+        name, others = str(item["loc"][-1]), unknown.get(item["loc"][:-1], [])
+        return item["type"] == "missing" and any(library.similar(other, [name]) for other in others)
+
+    kept = [item for item in found if not is_misspelt(item)]
+    return sorted(kept, key=lambda item: (places[item["loc"][:-1]], item["type"] != "extra_forbidden"))
+
+
 def word(item: Any, file: YamlFile, data: Any) -> Problem:
     """A pydantic error in the words of this product, at its place."""
     location = _in_the_file(data, item["loc"])

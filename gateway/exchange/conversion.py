@@ -10,6 +10,8 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import msgspec
+
 from gateway.diagnostics import Problem
 from gateway.errors import GatewayError, ProblemsFound
 from gateway.mapping import Mapping, Reading
@@ -131,16 +133,24 @@ def _record(
     try:
         rendered = template.record(reading.document, identity)
     except ProblemsFound as error:
-        problems.extend(problem.at(record=name) for problem in error.problems)
+        problems.extend(_placed(problem.at(record=name), reading, conversion) for problem in error.problems)
         return None
     problems.extend(note.at(record=name) for note in rendered.notes)
     if schema is not None:
         alone = template.encode(template.head(identity.pack) + rendered.text + template.tail())
         found = schema.check(alone, record=name)
         if found:
-            problems.extend(found)
+            problems.extend(_placed(problem, reading, conversion) for problem in found)
             return None
     return rendered.text
+
+
+def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Problem:
+    """A problem of the template or the schema, with the place of the order in the shop's file."""
+    if not reading.line:
+        return problem
+    place = f"the order stands on line {reading.line} of {conversion.shown_as}"
+    return msgspec.structs.replace(problem, context=(*problem.context, place))
 
 
 def _in_processes(conversion: Conversion, workers: int) -> Iterator[Block]:

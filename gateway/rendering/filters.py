@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.documents import Order, OrderLine, minor_unit
 from gateway.rendering.desk import Desk, tell_replaced
+from gateway.rendering.sums import remainder as remainder_of
 from gateway.rendering.vat import rounding_rule as rule_of
 
 _QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(10))
@@ -93,8 +94,10 @@ def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> 
     return _number(rounded)
 
 
-def unit_price(desk: Desk, line: OrderLine, basis: str, currency: str, *, site: int) -> str:
-    """The price of one unit, and a note where it does not lead to the line's total."""
+def unit_price(
+    desk: Desk, line: OrderLine, basis: str, currency: str, row_totals: str = "error", *, site: int
+) -> str:
+    """The price of one unit; refused, or told, where it does not lead to the line's total."""
     price: Decimal | None = getattr(line.unit_price, basis)
     total: Decimal | None = getattr(line.total, basis)
     if price is None:
@@ -102,15 +105,36 @@ def unit_price(desk: Desk, line: OrderLine, basis: str, currency: str, *, site: 
     written = amount(desk, price, site=site)
     computed = Decimal(written) * line.quantity
     if total is not None and abs(computed - total) > minor_unit(currency):
-        desk.note(
+        tell = desk.note if row_totals == "warn" else desk.refuse
+        tell(
             site,
             "T017",
             f"{{field}} costs {_number(total)} ({basis}) in the shop, "
             f"but its unit price leads to {_number(computed)}",
-            "check `unit_price` and `quantity` in the mapping; the target multiplies them itself",
+            "the target multiplies them itself: check `unit_price` and `quantity` in the mapping; "
+            "`row_totals: warn` in the target's settings sends such orders with a warning",
+            f"name: {line.name}",
             f"unit price x quantity: {written} x {_number(line.quantity)}",
         )
     return written
+
+
+def remainder(desk: Desk, order: Order, rule: str, prices: str, rest: str = "item", *, site: int) -> Decimal:
+    """What the rounding item holds: the declared rounding where the rule is `item`, and the rest of cents."""
+    declared = order.total.rounding if rule == "item" else Decimal(0)
+    left = None if rest == "ignore" else remainder_of(order, rule, prices)
+    if left is None:
+        return declared
+    if left.item is not None and rest == "item":
+        return declared + left.item
+    desk.note(
+        site,
+        "T018",
+        f"the target will add the order up to {_number(left.target)}, in the shop it costs {_number(left.shop)}",
+        "compare the order with the shop after the import and correct the difference there",
+        f"difference: {_number(left.shop - left.target)} {order.currency}",
+    )
+    return declared
 
 
 def quantity(desk: Desk, value: Decimal | None, *, site: int) -> str:
@@ -264,13 +288,27 @@ FILTERS: Mapping[str, Filter] = {
             unit_price,
             (OrderLine,),
             str,
-            "the unit price of a line (`basis` is `net` or `gross`) with up to four places; told where it does "
-            "not lead to the line's total within one minor unit of the currency (T017)",
+            "the unit price of a line (`basis` is `net` or `gross`) with up to four places; refused where it does "
+            "not lead to the line's total within one minor unit of the currency (T017), or told if `row_totals` "
+            "is `warn`",
             '{{ line | unit_price("gross", document.currency) }}',
-            "basis, currency",
+            "basis, currency, row_totals = `error`",
             least=2,
-            most=2,
+            most=3,
             plain=True,
+        ),
+        Filter(
+            "remainder",
+            remainder,
+            (Order,),
+            Decimal,
+            "what an item for the rounding holds, 0 where none is needed: the declared rounding if the rule is "
+            "`item`, and the cents between POHODA's sum of the written prices and the shop's amount; with "
+            "`rest` as `note`, and where an item cannot make them equal, the difference is told (T018)",
+            '{{ document | remainder("none", settings.prices) | amount(4) }}',
+            "rule, prices, rest = `item`",
+            least=2,
+            most=3,
         ),
         Filter(
             "quantity",

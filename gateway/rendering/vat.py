@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from gateway.documents import LineKind, Order
+from gateway.rendering.sums import RULES
 
 _HISTORY = {"high": "historyHigh", "low": "historyLow", "third": "historyThird"}
 
@@ -49,14 +50,7 @@ class VatRates(msgspec.Struct, frozen=True):
         return None
 
 
-_RULES = {
-    "math2one": (Decimal(1), ROUND_HALF_UP),
-    "math5cent": (Decimal("0.05"), ROUND_HALF_UP),
-    "math2tenth": (Decimal("0.1"), ROUND_HALF_UP),
-    "math2half": (Decimal("0.5"), ROUND_HALF_UP),
-    "up2one": (Decimal(1), ROUND_CEILING),
-    "down2one": (Decimal(1), ROUND_FLOOR),
-}
+_TRIED = ("math2one", "math5cent", "math2tenth", "math2half", "up2one", "down2one")
 
 
 def rounding_rule(order: Order) -> str:
@@ -72,9 +66,9 @@ def rounding_rule(order: Order) -> str:
         return "item"
     wanted = gross + order.total.rounding
     # euro prices are rounded to five cents where cash is paid, crowns to whole ones
-    names = sorted(_RULES, key=lambda name: name != "math5cent") if order.currency == "EUR" else _RULES
+    names = sorted(_TRIED, key=lambda name: name != "math5cent") if order.currency == "EUR" else _TRIED
     for name in names:
-        step, mode = _RULES[name]
+        step, mode = RULES[name]
         if (gross / step).quantize(Decimal(1), rounding=mode) * step == wanted:
             return name
     return "item"

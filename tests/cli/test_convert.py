@@ -125,10 +125,84 @@ def test_validation_can_be_left_out(gateway: Gateway, site: TestSite) -> None:
     order.write_text(order.read_text().replace("ord:numberOrder", "ord:numberOrdr"))
     # then
     checked = gateway("convert", *BY_NAME, "orders.xml", "-o", "out.xml")
-    assert (checked.code, numbers(Path("out.xml").read_bytes())) == (3, [])
+    assert (checked.code, Path("out.xml").exists()) == (3, False)
     assert "error[X001]: order 1001: " in checked.err
+    assert " = the order stands on line 3 of orders.xml\n" in checked.err
     unchecked = gateway("convert", *BY_NAME, "orders.xml", "-o", "out.xml", "--no-validate")
     assert (unchecked.code, Path("out.xml").read_bytes().count(b"<ord:numberOrdr>")) == (0, 3)
+
+
+CANCELLED = export(ShopOrder("1001", status="Stornována"))
+WITHOUT_ANY = {
+    "only bad records": (
+        export(ShopOrder("1002", payment="Bitcoin")),
+        3,
+        "no record could be converted, so out.xml was not written",
+    ),
+    "only cancelled ones": (
+        CANCELLED,
+        0,
+        "all records of the input are cancelled, so out.xml was not written",
+    ),
+    "no records": (export(), 0, "there is no record in the input, so out.xml was not written"),
+}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("content", "code", "said"), WITHOUT_ANY.values(), ids=WITHOUT_ANY.keys())
+def test_without_a_good_record_no_file_is_written(
+    gateway: Gateway, content: bytes, code: int, said: str, workers: int
+) -> None:
+    Path("in.xml").write_bytes(content)
+    outcome = gateway("convert", *BY_NAME, "in.xml", "-o", "out.xml", "--workers", workers)
+    assert (outcome.code, outcome.out, Path("out.xml").exists()) == (code, "", False)
+    assert said in outcome.err.splitlines()
+    assert gateway("convert", *BY_NAME, "in.xml").out == ""
+    as_json = gateway("convert", *BY_NAME, "in.xml", "-o", "out.xml", "--json")
+    assert (as_json.code, as_json.json["written"], as_json.json["output"]) == (code, 0, None)
+
+
+def test_without_a_good_record_an_older_output_stays_and_that_is_said(gateway: Gateway) -> None:
+    Path("out.xml").write_bytes(b"of yesterday")
+    Path("in.xml").write_bytes(export(ShopOrder("1002", payment="Bitcoin")))
+    outcome = gateway("convert", *BY_NAME, "in.xml", "-o", "out.xml")
+    assert (outcome.code, Path("out.xml").read_bytes()) == (3, b"of yesterday")
+    assert "so out.xml was not written; what stood there before is as it was\n" in outcome.err
+
+
+def test_settings_are_borrowed_from_the_route_with_the_same_mapping(gateway: Gateway) -> None:
+    outcome = gateway("convert", *BY_NAME, "orders.xml", "-o", "out.xml")
+    assert outcome.err.startswith("settings and lookups of the route shop (config.yaml)\n")
+
+
+def test_another_mapping_borrows_from_the_only_target_and_not_from_the_route(
+    site: TestSite, gateway: Gateway
+) -> None:
+    site.configure(replace=("schema: pohoda/data}", "schema: pohoda/data, settings: {text: Shoptet}}"))
+    sample = Path(__file__).parents[2] / "samples" / "shoprenter" / "order-extend-single.xml"
+    words = ("convert", "-m", "shoprenter/order", "-t", "pohoda/order", "--set", "foreign_vat=history")
+    outcome = gateway(*words, sample, "-o", "out.xml")
+    assert "settings and lookups of the target pohoda, without those of its routes (config.yaml)" in outcome.err
+    assert "settings and lookups of the route" not in outcome.err
+
+
+def test_where_two_targets_could_lend_settings_none_does_and_the_missing_one_is_told(
+    site: TestSite, gateway: Gateway
+) -> None:
+    other = "  other: {endpoint: out, folder: other}\nroutes:\n"
+    more = """  more:
+    origin: more
+    mapping: shoptet/order
+    to: [{target: other, template: pohoda/order}]
+"""
+    site.configure(routes=more, replace=("routes:\n", other))
+    outcome = gateway("convert", "-m", "shoprenter/order", "-t", "pohoda/order", "orders.xml", "-o", "out.xml")
+    assert outcome.code == 3
+    assert "settings and lookups of" not in outcome.err
+    assert "error[T010]: the setting `company_id` is missing" in outcome.err
+    assert (
+        "= help: add `--set company_id=…`, or take all of a route: `--route NAME`; add `company_id`" in outcome.err
+    )
 
 
 MISUSES = {

@@ -35,6 +35,37 @@ def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "-c", "site.yaml"),
+        ("check", "--config", "site.yaml", "--quiet"),
+        ("check", "--json", "--config=site.yaml"),
+        ("-c", "site.yaml", "check"),
+    ],
+    ids=" ".join,
+)
+def test_the_configuration_may_be_named_before_and_after_the_command(
+    gateway: Gateway, site: TestSite, words: tuple[str, ...]
+) -> None:
+    site.config_path.rename(site.folder / "site.yaml")
+    outcome = gateway(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "site.yaml" in outcome.out
+
+
+def test_a_word_after_an_option_with_a_value_is_its_value(gateway: Gateway, site: TestSite) -> None:
+    (site.folder / "orders.xml").write_bytes(export("1001"))
+    outcome = gateway("convert", "--route", "shop", "orders.xml", "-o", "-q")
+    assert (outcome.code, (site.folder / "-q").is_file()) == (0, True)
+
+
+def test_after_two_dashes_nothing_is_an_option(gateway: Gateway, site: TestSite) -> None:
+    outcome = gateway("show", "--", "-c")
+    assert outcome.code == 2
+    assert "-c" in outcome.err
+
+
 def test_the_version(gateway: Gateway) -> None:
     outcome = gateway("--version")
     assert (outcome.code, outcome.out, outcome.err) == (0, f"gateway {__version__}\n", "")

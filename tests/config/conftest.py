@@ -14,7 +14,7 @@ from gateway.errors import ConfigError
 
 GOOD = """\
 version: 1
-merchant: {company_id: "27082440"}
+merchant: {company_id: "12345678"}
 endpoints:
   out: {type: local, path: out}
   shop-ftp: {type: ftp, host: ftp.example.cz, user: shop, password: "${env:SHOP_PASSWORD}"}

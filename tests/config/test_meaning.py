@@ -31,7 +31,7 @@ version: 1
 spool: /var/lib/gateway
 workers: 7
 merchants:
-  acme: {company_id: "27082440", targets: {pohoda: {endpoint: out, folder: in, settings: {store: A, pack: 2}}}}
+  acme: {company_id: "12345678", targets: {pohoda: {endpoint: out, folder: in, settings: {store: A, pack: 2}}}}
 targets:
   shared: {endpoint: out, folder: all, answers: none, lookups: {payment: {cash: Hotově, card: Kartou}}}
 endpoints:
@@ -92,7 +92,7 @@ def test_every_option_is_read_to_what_it_means(written: Written) -> None:
     own, shared = route.to
     assert (own.id, own.endpoint, own.folder) == ("acme/pohoda", "out", "in")
     assert (own.template, own.schema) == ("pohoda/order", "pohoda/data")
-    assert own.settings == {"store": "B", "pack": "2", "company_id": "27082440"}
+    assert own.settings == {"store": "B", "pack": "2", "company_id": "12345678"}
     assert (shared.id, shared.folder, shared.schema) == ("acme/shared", "all", None)
     assert shared.lookups == {"payment": {"cash": "Hotově", "card": "Karta"}}
 

@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from gateway.diagnostics import render_all
 from tests.config.conftest import GOOD, Written
 
 Change = Callable[[str, str], Written]
@@ -83,7 +84,7 @@ HELD = {
         """,
     ),
     "several merchants and a route of none": (
-        'merchant: {company_id: "27082440"}',
+        'merchant: {company_id: "12345678"}',
         "merchants: {acme: {}, beta: {}}",
         """
         error[C002]: `merchant` is missing
@@ -113,7 +114,7 @@ def test_a_name_that_leads_nowhere_is_shown_at_its_place(
 
 
 def test_a_merchant_with_a_near_name_is_named(written: Written) -> None:
-    site = GOOD.replace('merchant: {company_id: "27082440"}', "merchants: {acme: {}, beta: {}}")
+    site = GOOD.replace('merchant: {company_id: "12345678"}', "merchants: {acme: {}, beta: {}}")
     written.write(site.replace("origin: shop-main", "origin: shop-main\n    merchant: amce"))
     assert written.problems() == text("""
         error[C004]: there is no merchant `amce`
@@ -132,8 +133,32 @@ def test_a_single_merchant_beside_named_ones_is_told(changed: Change) -> None:
         error[C003]: `merchant` and `merchants` are both there; `merchant` is left out
          --> config.yaml:3:1
           |
-        3 | merchant: {company_id: "27082440"}
+        3 | merchant: {company_id: "12345678"}
           | ^^^^^^^^
           |
           = help: write every merchant under `merchants:`, with its name
     """)
+
+
+def test_a_route_cannot_have_a_name_that_the_spool_needs(written: Written) -> None:
+    config = written.write(GOOD.replace("  shop:\n", "  Work:\n")).load()
+    assert config.routes == {}
+    assert render_all(config.problems) == dedent(
+        """\
+        error[C003]: `Work` cannot be the name of a route: it is a name that the spool or the system needs itself
+         --> config.yaml:9:3
+          |
+        9 |   Work:
+          |   ^^^^ this name
+          |
+          = help: choose another one: a route has a folder of its name in the spool, and on Windows capital and small letters are the same"""  # noqa: E501
+    )
+
+
+def test_two_routes_cannot_share_a_folder_where_capitals_do_not_count(written: Written) -> None:
+    route = GOOD.partition("routes:\n")[2]
+    config = written.write(GOOD + route.replace("  shop:", "  Shop:")).load()
+    assert list(config.routes) == ["shop"]
+    assert [problem.message for problem in config.problems] == [
+        "`Shop` cannot be the name of a route: it differs from `shop` in case"
+    ]

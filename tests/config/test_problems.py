@@ -133,7 +133,7 @@ UNREADABLE = {
         """,
     ),
     "a text instead of a table": (
-        '{company_id: "27082440"}',
+        '{company_id: "12345678"}',
         "acme",
         """
         error[C003]: `merchant`: a table of keys and values is expected
@@ -371,7 +371,20 @@ def test_a_fault_of_the_root_file_is_shown_at_its_place(
 def test_all_problems_are_told_in_one_run(written: Written) -> None:
     written.write(GOOD.replace("5 min", "5").replace("schema:", "shema:").replace("host:", "hots:"))
     codes = [line.split("]")[0] for line in written.refused().splitlines() if line.startswith("error")]
-    assert codes == ["error[C002", "error[C001", "error[C003", "error[C001"]
+    assert codes == ["error[C001", "error[C003", "error[C001"]
+
+
+def test_a_misspelt_key_is_told_and_not_that_the_right_one_is_missing(written: Written) -> None:
+    said = written.write(GOOD.replace("    mapping:", "    maping:")).refused()
+    assert said.count("error[") == 1
+    assert "error[C001]: unknown key `maping`" in said
+    assert "= help: there is an option with a similar name: `mapping`" in said
+
+
+def test_an_unknown_key_is_told_before_the_missing_ones_beside_it(written: Written) -> None:
+    said = written.write(GOOD.replace("    mapping:", "    reads:")).refused()
+    heads = [line for line in said.splitlines() if line.startswith("error")]
+    assert heads == ["error[C001]: unknown key `reads`", "error[C002]: `mapping` is missing"]
 
 
 def test_an_endpoint_or_route_named_like_a_type_is_not_mixed_up_with_it(written: Written) -> None:
@@ -379,7 +392,6 @@ def test_an_endpoint_or_route_named_like_a_type_is_not_mixed_up_with_it(written:
     written.write(site.replace("user: shop,", "usr: shop,"))
     helps = [line.strip() for line in written.refused().splitlines() if "help" in line]
     assert helps == [
-        "= help: add `user:`",
         "= help: there is an option with a similar name: `user`",
         "= help: there is an option with a similar name: `mapping`",
     ]

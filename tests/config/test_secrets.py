@@ -57,6 +57,23 @@ def test_the_lines_keep_their_length_and_everything_else(written: Written) -> No
     assert masked_lines(GOOD) == GOOD.splitlines()
 
 
+LONG = {
+    "a word": "a" * 200_000,
+    "a word of secrets": "pwd" * 66_000,
+    "words": "secret " * 30_000,
+    "blanks": "secret" + " " * 200_000,
+    "keys without an end": "secret: '" * 20_000,
+    "references without an end": "secret: " + "${" * 100_000,
+    "a table in one line": "{" + "secret: a, " * 18_000 + "}",
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("line", LONG.values(), ids=LONG.keys())
+def test_a_long_line_is_masked_in_one_go(line: str) -> None:
+    assert len(masked_lines(line)[0]) == len(line)
+
+
 def test_the_value_of_an_unknown_key_of_an_endpoint_may_be_a_secret_and_is_masked(written: Written) -> None:
     written.write(GOOD.replace('password: "${env:SHOP_PASSWORD}"', 'password: "${env:SHOP_PASSWORD}", pin: 4711'))
     said = written.refused()

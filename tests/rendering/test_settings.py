@@ -17,7 +17,7 @@ Lay = Callable[..., Path]
 
 CONFIG = """\
 settings:
-  compny_id: "27082440"
+  compny_id: "12345678"
   home_country: DE
   reserve: sometimes
   pack: 0
@@ -72,7 +72,7 @@ def test_a_misspelt_setting_is_shown_with_carets() -> None:
         "error[T009]: `compny_id` is not a setting of this template\n"
         " --> config.yaml:2:3\n"
         "  |\n"
-        '2 |   compny_id: "27082440"\n'
+        '2 |   compny_id: "12345678"\n'
         "  |   ^^^^^^^^^\n"
         "  |\n"
         "  = help: there is a setting with a similar name: `company_id`"
@@ -95,10 +95,10 @@ def test_a_misspelt_payment_method_is_shown_with_the_nearest() -> None:
 
 def test_settings_may_be_typed_or_text() -> None:
     for reserve in (True, "true"):
-        template = load("pohoda/order", settings={"company_id": 27082440, "reserve": reserve, "pack": 5})
+        template = load("pohoda/order", settings={"company_id": 12345678, "reserve": reserve, "pack": 5})
         assert template.settings.reserve is True
         assert template.settings.pack == 5
-        assert template.settings.company_id == "27082440"
+        assert template.settings.company_id == "12345678"
 
 
 def test_a_list_is_no_text() -> None:

@@ -17,7 +17,7 @@ import pytest
 from gateway.diagnostics import render_all
 from gateway.errors import ConfigError, SpoolInUse
 from gateway.store import spool as spool_module
-from gateway.store.spool import Spool, file_system_of
+from gateway.store.spool import Spool, file_system_of, is_reserved
 
 HOLDER = """
 import sys, time
@@ -64,6 +64,36 @@ def test_every_folder_is_for_the_owner_alone(spool: Spool) -> None:
 def test_a_drop_folder_is_private_also_where_it_is_the_first_thing_there(tmp_path: Path) -> None:
     drop = Spool(tmp_path / "spool").drop_folder("shop")
     assert [mode(path) for path in (drop, drop.parent, drop.parent.parent)] == [0o700] * 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are told by their bits on POSIX systems")
+def test_a_spool_that_was_open_to_all_is_closed(tmp_path: Path) -> None:
+    root = tmp_path / "spool"
+    root.mkdir()
+    root.chmod(0o755)
+    for name in ("ledger.db", "ledger.db-wal"):
+        (root / name).write_bytes(b"")
+        (root / name).chmod(0o644)
+    Spool(root).prepare()
+    assert [mode(path) for path in (root, root / "ledger.db", root / "ledger.db-wal")] == [0o700, 0o600, 0o600]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are told by their bits on POSIX systems")
+def test_a_new_ledger_is_for_the_owner_alone(spool: Spool) -> None:
+    assert mode(spool.ledger) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are told by their bits on POSIX systems")
+def test_a_spool_that_is_opened_for_a_group_stays_so(spool: Spool) -> None:
+    spool.root.chmod(0o710)
+    spool.prepare()
+    assert mode(spool.root) == 0o710
+
+
+@pytest.mark.parametrize("name", ["work", "Blobs", "LOCK", "ledger", "nul", "COM1"])
+def test_names_that_the_spool_or_windows_needs_are_reserved(name: str) -> None:
+    assert is_reserved(name)
+    assert not is_reserved(name + "-orders")
 
 
 def test_folders_that_somebody_opened_for_a_group_stay_as_they_are(spool: Spool) -> None:
