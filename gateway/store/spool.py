@@ -15,16 +15,19 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.clock import monotonic
 from gateway.diagnostics import Problem
 from gateway.errors import ConfigError, SpoolInUse
 from gateway.store.files import write_durably
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"})
+_SOON = 1.0
 _PRIVATE = 0o700
 _OTHERS = 0o007
 _PRIVATE_FILE = 0o600
@@ -95,7 +98,7 @@ class Spool:
         """
         descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _try_lock(descriptor):
+            if not _lock_soon(descriptor):
                 raise SpoolInUse(
                     f"the spool {self.root} is in use by {self._holder()}; "
                     "stop that gateway first, or give this one a `spool:` of its own"
@@ -159,6 +162,16 @@ def _unusable(message: str, help_line: str) -> ConfigError:
 
 def _myself() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def _lock_soon(descriptor: int) -> bool:
+    """Lock within a second: `gateway status` takes the lock for a moment to see whether somebody holds it."""
+    until = monotonic() + _SOON
+    while not _try_lock(descriptor):
+        if monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,3 +196,25 @@ def test_mount_points_with_blanks_are_understood(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: mounts)
     assert file_system_of(Path("/mnt/my share/spool")) == "nfs4"
     assert file_system_of(Path("/mnt/my shared")) == "ext4"
+
+
+def test_looking_whether_somebody_holds_the_spool_never_refuses_a_start(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    with spool.lock():
+        pass
+    stop = threading.Event()
+
+    def looks_all_the_time() -> None:
+        while not stop.is_set():
+            spool.is_locked()
+
+    looking = threading.Thread(target=looks_all_the_time)
+    looking.start()
+    try:
+        for _ in range(200):
+            with spool.lock():
+                pass
+    finally:
+        stop.set()
+        looking.join()
