@@ -37,6 +37,7 @@ class Config:
     site: Path
     spool: Path
     workers: int
+    minimum_free: int
     endpoints: dict[str, AnyOptions]
     routes: dict[str, RouteSpec]
     problems: tuple[Problem, ...] = ()
@@ -70,6 +71,7 @@ def load(path: Path) -> Config:
         site=site,
         spool=site / model.spool,
         workers=model.workers,
+        minimum_free=model.minimum_free,
         endpoints=dict(model.endpoints),
         routes={},
     )

@@ -42,7 +42,18 @@ def _after(value: Any) -> Any:
     raise ValueError("write `delete`, `keep` or `{move: FOLDER}`")
 
 
+_SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def _size(value: Any) -> Any:
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(kB|MB|GB)\s*", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a size is a whole number and a unit, such as `200 MB` or `1 GB`")
+    return int(match.group(1)) * _SIZES[match.group(2)]
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Size = Annotated[int, BeforeValidator(_size)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
 
 
@@ -146,6 +157,9 @@ class ConfigModel(Model):
     version: Literal["1"] = Field(description="the version of this format: 1")
     spool: str = Field(default="spool", description="the spool folder; relative ones count from config.yaml")
     workers: int = Field(default=4, ge=1, le=64, description="how many lanes are worked on at the same time")
+    minimum_free: Size = Field(
+        default=200 * 10**6, description="nothing is taken in while the spool's disk has less room than this"
+    )
     include: list[str] = Field(default=[], description="further files such as `routes/*.yaml`")
     merchant: MerchantModel | None = Field(default=None, description="short form for a single merchant")
     merchants: dict[Name, MerchantModel] = Field(default={}, description="the merchants by name")

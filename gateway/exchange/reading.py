@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,11 @@ def read_route(
     """Take in and process what lies at one route's source; that it cannot be reached is a result, not an error."""
     if held_reason(site, f"route:{route.spec.name}") is not None:
         return ReadResult(route.spec.name)
+    full = disk_problem(site)
+    if full is not None:
+        note_scan(site, route.spec.name, full)
+        emit("disk_full", level="error", route=route.spec.name, reason=full.message)
+        return ReadResult(route.spec.name, problem=full)
     recover(site, lease, routes=[route.spec.name])
     intake = Intake(site, route, waiting, patient=patient, lease=lease)
     try:
@@ -73,6 +79,19 @@ def read_route(
         return ReadResult(route.spec.name, problem=problem)
     note_scan(site, route.spec.name, taken.refused)
     return ReadResult(route.spec.name, taken.exchanges, taken.refused, taken.look_again)
+
+
+def disk_problem(site: Site) -> Problem | None:
+    """Why nothing may be taken in: every input needs room for its copy, its deliveries and the ledger."""
+    free = shutil.disk_usage(site.spool.root).free
+    if free >= site.config.minimum_free:
+        return None
+    return Problem(
+        code="G013",
+        message=f"the disk of the spool has {free // 10**6} MB left, `minimum_free` wants "
+        f"{site.config.minimum_free // 10**6} MB: nothing is taken in",
+        help="make room there; the gateway goes on by itself",
+    )
 
 
 def endpoint_problem(error: EndpointError) -> Problem:

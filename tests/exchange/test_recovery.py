@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -208,3 +209,26 @@ class TestUnfinishedFiles:
             assert polls() == []
         assert len(polls()) == 1
         assert site.numbers() == ["1001", "1002", "1003"]
+
+
+def test_nothing_is_taken_in_while_the_disk_is_nearly_full_and_all_of_it_afterwards(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a disk with 50 MB of room
+    dropped = site.drop("orders.xml", export("1001"))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 50_000_000})())
+        site.run()
+        (route,) = site.status().routes
+    # then the file stays where it is, and the route says why
+    assert dropped.exists()
+    assert site.shipped() == {}
+    assert route.state == "down"
+    assert route.problem is not None
+    assert route.problem.message == (
+        "the disk of the spool has 50 MB left, `minimum_free` wants 200 MB: nothing is taken in"
+    )
+    # and once there is room, it goes on by itself
+    site.run()
+    assert site.numbers() == ["1001"]
+    assert site.status().routes[0].state == "up"
