@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -64,6 +65,9 @@ class RealServer:
 
 def why_no_sshd() -> str | None:
     """Why OpenSSH cannot be had here; None where it can."""
+    shell = pwd.getpwuid(os.geteuid()).pw_shell
+    if shell.endswith(("nologin", "false")):
+        return f"the account of these tests may not log in by SSH: its shell is {shell}"
     return None if _program("sshd") else "OpenSSH's server is not installed (apt install openssh-server)"
 
 
