@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import tables
+from gateway.store.ledger import insert_into
 
 _document, _version, _exchange = tables.document, tables.version, tables.exchange
 _posting, _delivery = tables.posting, tables.delivery
@@ -108,9 +108,8 @@ def document_ids(
     """The ids of the keys' documents, created where they are new."""
     if not keys:
         return {}
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        insert(_document).on_conflict_do_nothing(),
+        insert_into(connection, _document).on_conflict_do_nothing(),
         [{"merchant": merchant, "origin": origin, "kind": kind, "key": key} for key in keys],
     )
     ids: dict[str, int] = {}

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
@@ -221,11 +221,7 @@ class Courier:
                 .where(_delivery.c.id == row.id)
                 .values(state="delivered", settled_at=now, problem=None, due_at=None, attempts=row.attempts + 1)
             )
-            connection.execute(
-                update(_posting)
-                .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
-                .values(state="sent", settled_at=now)
-            )
+            mark_sent(connection, row.id, now)
             tell(
                 connection, now, "delivered", exchange=row.exchange_id, delivery=row.id, name=row.name, found=found
             )
@@ -260,6 +256,15 @@ class Courier:
                     until=columns.get("due_at"),
                 )
         return changed == 1
+
+
+def mark_sent(connection: Connection, delivery_id: str, now: str) -> None:
+    """The postings of a delivery that has arrived are sent."""
+    connection.execute(
+        update(_posting)
+        .where(_posting.c.delivery_id == delivery_id, _posting.c.state == "planned")
+        .values(state="sent", settled_at=now)
+    )
 
 
 def delay(attempts: int) -> timedelta:

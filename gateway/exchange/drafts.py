@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from gateway.exchange.catalogue import document_ids
 from gateway.exchange.failed import problems_as_json
@@ -15,7 +14,7 @@ from gateway.exchange.planning import Plan, PlannedDelivery, Record
 from gateway.exchange.site import PreparedRoute
 from gateway.store import tables
 from gateway.store.blobs import Blobs, StoredBlob
-from gateway.store.ledger import tell
+from gateway.store.ledger import insert_into, tell
 
 _CHUNK = 400
 
@@ -136,11 +135,10 @@ def set_aside(
     """One row per bad record, counted up when it comes again; it is told anew once it had been mended."""
     if not records:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     spec, table = route.spec, tables.quarantine
     for record in records:
         fragment = sha256(record.fragment or b"").hexdigest()
-        statement = insert(table).values(
+        statement = insert_into(connection, table).values(
             merchant=spec.merchant,
             origin=spec.origin,
             kind=route.kind,
@@ -162,7 +160,7 @@ def set_aside(
                 set_={
                     "exchange_id": exchange_id,
                     "position": record.position,
-                    "count": _if(table.c.exchange_id == exchange_id, table.c.count, table.c.count + 1),
+                    "count": case((table.c.exchange_id == exchange_id, table.c.count), else_=table.c.count + 1),
                     "fragment_sha256": fragment,
                     "fragment": record.fragment,
                     "problems": statement.excluded.problems,
@@ -215,9 +213,3 @@ def drop(connection: Connection, exchange_id: str, now: str, *, why: str) -> Non
     )
     if found:
         tell(connection, now, "drafts_dropped", exchange=exchange_id, documents=found, why=why)
-
-
-def _if(condition: object, then: object, otherwise: object) -> object:
-    from sqlalchemy import case
-
-    return case((condition, then), else_=otherwise)  # type: ignore[arg-type]  # SQLAlchemy's own overloads are narrower

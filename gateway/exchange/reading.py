@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, PartnerRefused
@@ -18,7 +17,7 @@ from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.pipeline import process
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
-from gateway.store.ledger import LaneLease, tell
+from gateway.store.ledger import LaneLease, insert_into, tell
 from gateway.telemetry import emit
 
 LOGIN_ATTEMPTS = 3
@@ -101,13 +100,18 @@ def endpoint_problem(error: EndpointError) -> Problem:
 
 def hold_for_refusal(site: Site, scope: str, error: PartnerRefused) -> None:
     """Stop a route or target whose account is refused; a person mends it and releases it."""
+    put_on_hold(site, scope, error.message, actor="gateway")
+    emit("held", level="error", scope=scope, reason=error.message)
+
+
+def put_on_hold(site: Site, scope: str, reason: str, *, actor: str) -> None:
+    """Hold a route or target; one that is held already keeps its reason."""
     now = site.ledger.now()
     with site.ledger.write() as connection:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(tables.hold).values(scope=scope, reason=error.message, actor="gateway", since=now)
-        connection.execute(statement.on_conflict_do_nothing())
-        tell(connection, now, "held", scope=scope, actor="gateway", reason=error.message)
-    emit("held", level="error", scope=scope, reason=error.message)
+        statement = insert_into(connection, tables.hold)
+        values = {"scope": scope, "reason": reason, "actor": actor, "since": now}
+        connection.execute(statement.values(**values).on_conflict_do_nothing())
+        tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
 
 
 def note_scan(site: Site, route: str, problem: Problem | None) -> int:
@@ -137,6 +141,5 @@ def held_reason(site: Site, scope: str) -> str | None:
 
 
 def _upsert(connection: Connection, route: str, values: dict[str, object]) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(tables.route_state).values(route=route, **values)
+    statement = insert_into(connection, tables.route_state).values(route=route, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["route"], set_=values))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.diagnostics import plural
 from gateway.documents import decode
 from gateway.errors import UsageError
 from gateway.exchange import drafts
+from gateway.exchange.courier import mark_sent
 from gateway.exchange.intake import Waiting
 from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
 from gateway.exchange.planning import PlannedDelivery, Written, file_name, render
-from gateway.exchange.reading import read_route
+from gateway.exchange.reading import put_on_hold, read_route
 from gateway.exchange.retrying import retry_posting
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.rendering import Identity
@@ -32,21 +34,14 @@ def hold(site: Site, actor: str, arguments: Arguments) -> list[Step]:
         steps.append(
             Step(
                 f"hold {scope.replace(':', ' ')}",
-                lambda scope=scope: _do_hold(site, actor, scope, arguments.reason),  # type: ignore[misc]
+                partial(_do_hold, site, actor, scope, arguments.reason),
             )
         )
     return steps
 
 
 def _do_hold(site: Site, actor: str, scope: str, reason: str) -> str:
-    now = site.ledger.now()
-    with site.ledger.write() as connection:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(tables.hold).values(
-            scope=scope, reason=reason or "held by hand", actor=actor, since=now
-        )
-        connection.execute(statement.on_conflict_do_nothing())
-        tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
+    put_on_hold(site, scope, reason or "held by hand", actor=actor)
     return f"{scope.replace(':', ' ')} is held; `gateway release {scope.split(':', 1)[1]}` lets it go on"
 
 
@@ -56,9 +51,7 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
     for name in arguments.names:
         scope = scope_of(site, name)
         if scope is not None:
-            steps.append(
-                Step(f"release {scope.replace(':', ' ')}", lambda scope=scope: _do_release(site, actor, scope))  # type: ignore[misc]
-            )
+            steps.append(Step(f"release {scope.replace(':', ' ')}", partial(_do_release, site, actor, scope)))
             continue
         kind, rows = resolve(site, name)
         if kind == "posting":
@@ -138,11 +131,7 @@ def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> l
             ).rowcount
             if not settled:
                 return f"{row.name} is not in doubt any more; `gateway show {row.id}`"
-            connection.execute(
-                update(_posting)
-                .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
-                .values(state="sent", settled_at=now)
-            )
+            mark_sent(connection, str(row.id), now)
             tell(connection, now, "released", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
         return f"{row.name} counts as delivered"
 
@@ -228,7 +217,7 @@ def adopt(site: Site, actor: str, arguments: Arguments) -> list[Step]:
         steps.append(
             Step(
                 f"call everything known that lies at the source of {name} now, and send none of it",
-                lambda route=route: _do_adopt(site, route),  # type: ignore[misc]
+                partial(_do_adopt, site, route),
             )
         )
     return steps

@@ -11,6 +11,7 @@ from gateway.documents import decode
 from gateway.endpoints import Look, Staged
 from gateway.errors import EndpointError, GatewayError, UsageError
 from gateway.exchange import failed
+from gateway.exchange.courier import mark_sent
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
 from gateway.exchange.planning import Written, assemble, render
@@ -180,11 +181,7 @@ def _look_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
                 .values(state=states[found], problem=None, settled_at=now if found is Look.PUBLISHED else None)
             )
             if found is Look.PUBLISHED:
-                connection.execute(
-                    update(_posting)
-                    .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
-                    .values(state="sent", settled_at=now)
-                )
+                mark_sent(connection, str(row.id), now)
             tell(
                 connection,
                 now,

@@ -16,11 +16,10 @@ from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection, Row, and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import from_text, to_text
 from gateway.store import tables
-from gateway.store.ledger import LaneLease, LaneLost, Ledger
+from gateway.store.ledger import LaneLease, LaneLost, Ledger, insert_into
 from gateway.telemetry import emit
 
 _LEASE = timedelta(seconds=120)
@@ -99,7 +98,7 @@ class SqliteLanes:
         A lane that waits after a failure goes on waiting: new work is no reason to hammer a server that is down.
         """
         ready = to_text(at or self._ledger.clock.now())
-        statement = self._insert()(tables.lane).values(key=lane, ready_at=ready)
+        statement = insert_into(connection, tables.lane).values(key=lane, ready_at=ready)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["key"],
@@ -111,9 +110,6 @@ class SqliteLanes:
             )
         )
         self.nudge()
-
-    def _insert(self) -> Any:
-        return postgresql.insert if self._ledger.engine.dialect.name == "postgresql" else sqlite.insert
 
     def urge(self, connection: Connection, lane: str) -> None:
         """Run the lane now, also where it waits after a failure: a person asked for it."""
@@ -174,9 +170,8 @@ class SqliteLanes:
     @contextmanager
     def exclusively(self, lane: str) -> Iterator[LaneLease]:
         """Have one lane for oneself, once whoever works on it is done; afterwards it waits as it did before."""
-        insert = self._insert()
         with self._ledger.write() as connection:
-            connection.execute(insert(tables.lane).values(key=lane).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, tables.lane).values(key=lane).on_conflict_do_nothing())
         while True:
             before = self._row(lane)
             lease = self._claim(self._worker_name(-1), lane)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -128,6 +128,13 @@ def to_json(value: Any) -> str:
 def of_json(text: str | None) -> Any:
     """What `to_json` wrote; None stays None."""
     return None if text is None else msgspec.json.decode(text)
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An INSERT that knows what to do on a conflict, in the words of the database at hand."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
 
 
 def tell(
