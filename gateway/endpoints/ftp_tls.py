@@ -64,7 +64,7 @@ class TlsFtp(ftplib.FTP_TLS):
         self._check_fingerprint()
         return answer
 
-    def login(self, user: str = "", passwd: str = "", acct: str = "", secure: bool = True) -> str:  # noqa: FBT001, FBT002 - ftplib's
+    def login(self, user: str = "", passwd: str = "", acct: str = "", secure: bool = True) -> str:  # noqa: FBT001, FBT002 - as ftplib has it
         """Log in under TLS, then ask for encrypted data connections."""
         answer = ftplib.FTP.login(self, user, passwd, acct)  # noqa: S321 - encrypted since `connect`
         self.prot_p()
