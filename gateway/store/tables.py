@@ -120,6 +120,7 @@ document = Table(
     Column("origin", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
+    Column("forgotten_at", Text),  # a person's data was erased on request; the key stays
     UniqueConstraint("merchant", "origin", "kind", "key"),
     Index("ix_document_key", "key"),
 )
@@ -244,6 +245,7 @@ timeline = Table(
     Column("delivery_id", Text, index=True),
     Column("event", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Index("ix_timeline_at", "at"),
 )
 
 lane = Table(
@@ -294,6 +296,32 @@ route_state = Table(
     Column("succeeded_at", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
+    Column("known_since", Text),  # when the daemon first ran it: lateness counts from here until an input came
+    Column("slot_at", Text),  # the calendar slot of `schedule:` that was run last
+)
+
+# What an endpoint remembers of a route's source between two polls, such as a feed's ETag.
+remembered = Table(
+    "remembered",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+# One row per cause that somebody was told of; `over_at` once it has passed and that was told too.
+alert = Table(
+    "alert",
+    metadata,
+    Column("cause", Text, primary_key=True),  # such as held:route:shoptet-orders
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("told_at", Text),
+    Column("over_at", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Text),
 )
 
 

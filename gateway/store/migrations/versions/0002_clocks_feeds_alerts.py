@@ -1,0 +1,40 @@
+"""Clocks, remembered feeds, alerts, and persons who were forgotten."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add the columns and tables."""
+    op.add_column("document", sa.Column("forgotten_at", sa.Text()))
+    op.add_column("route_state", sa.Column("known_since", sa.Text()))
+    op.add_column("route_state", sa.Column("slot_at", sa.Text()))
+    op.create_index("ix_timeline_at", "timeline", ["at"], unique=False)
+    op.create_table(
+        "remembered",
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("route", "key", name=op.f("pk_remembered")),
+    )
+    op.create_table(
+        "alert",
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("since", sa.Text(), nullable=False),
+        sa.Column("told_at", sa.Text()),
+        sa.Column("over_at", sa.Text()),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.Text()),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_alert")),
+    )
+
+
+def downgrade() -> None:
+    """A ledger goes forward only: restore a backup to go back."""
+    raise RuntimeError("a ledger goes forward only; restore a backup to go back")
