@@ -13,10 +13,12 @@ from pydantic import Field
 
 from gateway.endpoints.base import (
     AfterWork,
+    Dropoff,
     Endpoint,
     Entry,
     Look,
     Outcome,
+    Pickup,
     Source,
     Staged,
     Target,
@@ -51,11 +53,13 @@ def open_endpoint(name: str, options: AnyOptions, root: Path) -> Endpoint:
 __all__ = [
     "AfterWork",
     "AnyOptions",
+    "Dropoff",
     "Endpoint",
     "EndpointModel",
     "Entry",
     "Look",
     "Outcome",
+    "Pickup",
     "Source",
     "Staged",
     "Target",

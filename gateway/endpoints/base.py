@@ -95,6 +95,35 @@ class AfterWork(BaseModel):
     )
 
 
+KEEP = AfterWork(action="keep")
+
+
+@dataclass(frozen=True)
+class Pickup:
+    """What a route takes from an endpoint, and what happens to it there afterwards.
+
+    done_file: a pattern such as `{name}.done`; a file counts as there only once its done-file is there too.
+    """
+
+    folder: str = ""
+    files: tuple[str, ...] = ("*.xml",)
+    after: AfterWork = KEEP
+    sort: Literal["oldest", "name"] = "oldest"
+    done_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Dropoff:
+    """Where an endpoint is to put things, and under which names they wait until they are whole.
+
+    done_file: a pattern such as `{name}.done`: an empty file of that name follows once the file has its own.
+    """
+
+    folder: str = ""
+    temporary: str = ".{name}.{attempt}.tmp"
+    done_file: str | None = None
+
+
 class Source(Protocol):
     """One folder on the other side that files are taken from."""
 
@@ -159,12 +188,12 @@ class Endpoint(Protocol):
     name: str
     traits: Traits
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> Source:
-        """The folder as a source."""
+    def source(self, pickup: Pickup) -> Source:
+        """A folder as a source."""
         ...
 
-    def target(self, folder: str) -> Target:
-        """The folder as a target."""
+    def target(self, dropoff: Dropoff) -> Target:
+        """A folder as a target."""
         ...
 
     def probe(self) -> str:

@@ -12,7 +12,7 @@ import ftplib
 import io
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import basename, join
@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import AfterWork, EndpointOptions, Entry, Traits
+from gateway.endpoints.base import Dropoff, EndpointOptions, Entry, Pickup, Traits
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
@@ -83,13 +83,13 @@ class FtpEndpoint:
         ca_file = root / options.ca_file if options.ca_file else None
         self._options = options.model_copy(update={"ca_file": ca_file})
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> RemoteSource:
-        """The folder as a source."""
-        return RemoteSource(FtpFolder(self._options, folder), files, after)
+    def source(self, pickup: Pickup) -> RemoteSource:
+        """A folder as a source."""
+        return RemoteSource(FtpFolder(self._options, pickup.folder), pickup)
 
-    def target(self, folder: str) -> RemoteTarget:
-        """The folder as a target."""
-        return RemoteTarget(FtpFolder(self._options, folder))
+    def target(self, dropoff: Dropoff) -> RemoteTarget:
+        """A folder as a target."""
+        return RemoteTarget(FtpFolder(self._options, dropoff.folder), dropoff)
 
     def probe(self) -> str:
         """Log in and list the start folder. Raises EndpointError."""

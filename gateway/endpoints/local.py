@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,11 +14,12 @@ from typing import BinaryIO, Literal
 from pydantic import Field
 
 from gateway.endpoints.base import (
-    AfterWork,
+    Dropoff,
     EndpointOptions,
     Entry,
     Look,
     Outcome,
+    Pickup,
     Staged,
     Traits,
     Written,
@@ -55,17 +56,17 @@ class LocalEndpoint:
         self._options = options
         self.path = root / options.path
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> LocalSource:
-        """The folder as a source."""
-        return LocalSource(self.path / folder.lstrip("/"), files, after)
+    def source(self, pickup: Pickup) -> LocalSource:
+        """A folder as a source."""
+        return LocalSource(self.path / pickup.folder.lstrip("/"), pickup)
 
-    def target(self, folder: str) -> LocalTarget:
-        """The folder as a target, created where the endpoint may."""
-        return LocalTarget(self._below(folder))
+    def target(self, dropoff: Dropoff) -> LocalTarget:
+        """A folder as a target, created where the endpoint may."""
+        return LocalTarget(self._below(dropoff.folder), dropoff)
 
     def probe(self) -> str:
         """Write and remove a file. Raises EndpointError."""
-        target = self.target("")
+        target = self.target(Dropoff())
         staged = target.stage("gateway-probe", b"probe", attempt=f"{os.getpid()}")
         target.discard(staged)
         return f"{self.path} can be written"
@@ -87,10 +88,10 @@ class LocalEndpoint:
 class LocalSource:
     """A folder that files are taken from."""
 
-    def __init__(self, folder: Path, files: Sequence[str], after: AfterWork) -> None:
+    def __init__(self, folder: Path, pickup: Pickup) -> None:
         self.folder = folder
-        self._files = files
-        self._after = after
+        self._pickup = pickup
+        self._after = pickup.after
 
     def list(self) -> Iterable[Entry]:
         """All files that fit the mask. Raises EndpointError where the folder is not there."""
@@ -98,7 +99,7 @@ class LocalSource:
         try:
             with os.scandir(self.folder) as entries:
                 for item in entries:
-                    if fits(item.name, self._files) and item.is_file(follow_symlinks=False):
+                    if fits(item.name, self._pickup.files) and item.is_file(follow_symlinks=False):
                         with contextlib.suppress(FileNotFoundError):
                             found.append(_entry(item.name, item.stat(follow_symlinks=False)))
         except OSError as error:
@@ -146,8 +147,9 @@ class LocalSource:
 class LocalTarget:
     """A folder that files are shipped to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dropoff: Dropoff) -> None:
         self.folder = folder
+        self._dropoff = dropoff
 
     @property
     def place(self) -> str:

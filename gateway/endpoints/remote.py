@@ -7,15 +7,16 @@ are kept here, once for all of them.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from posixpath import join
 from typing import BinaryIO, Protocol
 
 from gateway.endpoints.base import (
-    AfterWork,
+    Dropoff,
     Entry,
     Look,
     Outcome,
+    Pickup,
     Staged,
     Written,
     fits,
@@ -77,14 +78,14 @@ class RemoteFolder(Protocol):
 class RemoteSource:
     """A folder of a server that files are taken from."""
 
-    def __init__(self, folder: RemoteFolder, files: Sequence[str], after: AfterWork) -> None:
+    def __init__(self, folder: RemoteFolder, pickup: Pickup) -> None:
         self._folder = folder
-        self._files = files
-        self._after = after
+        self._pickup = pickup
+        self._after = pickup.after
 
     def list(self) -> Iterable[Entry]:
         """All files that fit the mask, with sizes and times where the server tells them. Raises EndpointError."""
-        return in_order(self._folder.entries(lambda name: fits(name, self._files)))
+        return in_order(self._folder.entries(lambda name: fits(name, self._pickup.files)))
 
     def read(self, entry: Entry, into: BinaryIO) -> None:
         """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
@@ -137,8 +138,9 @@ class RemoteSource:
 class RemoteTarget:
     """A folder of a server that files are shipped to."""
 
-    def __init__(self, folder: RemoteFolder) -> None:
+    def __init__(self, folder: RemoteFolder, dropoff: Dropoff) -> None:
         self._folder = folder
+        self._dropoff = dropoff
 
     @property
     def place(self) -> str:

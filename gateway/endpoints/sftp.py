@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import join
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import AfterWork, EndpointOptions, Entry, Traits
+from gateway.endpoints.base import Dropoff, EndpointOptions, Entry, Pickup, Traits
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
@@ -72,13 +72,13 @@ class SftpEndpoint:
         self._options = options
         self._root = root
 
-    def source(self, folder: str, files: Sequence[str], after: AfterWork) -> RemoteSource:
-        """The folder as a source."""
-        return RemoteSource(SftpFolder(self.name, self._options, self._root, folder), files, after)
+    def source(self, pickup: Pickup) -> RemoteSource:
+        """A folder as a source."""
+        return RemoteSource(SftpFolder(self.name, self._options, self._root, pickup.folder), pickup)
 
-    def target(self, folder: str) -> RemoteTarget:
-        """The folder as a target."""
-        return RemoteTarget(SftpFolder(self.name, self._options, self._root, folder))
+    def target(self, dropoff: Dropoff) -> RemoteTarget:
+        """A folder as a target."""
+        return RemoteTarget(SftpFolder(self.name, self._options, self._root, dropoff.folder), dropoff)
 
     def probe(self) -> str:
         """Log in and list the start folder. Raises EndpointError."""

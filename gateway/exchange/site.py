@@ -11,7 +11,7 @@ from hashlib import sha256
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, RouteSpec, TargetSpec
 from gateway.diagnostics import Problem
-from gateway.endpoints import AfterWork, Source, Target, open_endpoint
+from gateway.endpoints import AfterWork, Dropoff, Pickup, Source, Target, open_endpoint
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, Overrides
@@ -163,11 +163,11 @@ class Site:
         after = spec.after
         if endpoint is not None:
             after = AfterWork(action=after.action, folder=after.folder, keep_failed=False)
-            source: Source = endpoint.source("", spec.files, after)
+            source: Source = endpoint.source(Pickup("", spec.files, after))
         else:
             assert spec.endpoint is not None
             opened = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-            source = opened.source(spec.folder, spec.files, after)
+            source = opened.source(Pickup(spec.folder, spec.files, after))
         try:
             yield source
         finally:
@@ -177,7 +177,7 @@ class Site:
     def target(self, spec: TargetSpec) -> Iterator[Target]:
         """The folder that a target's deliveries go to, closed at the end of the block."""
         endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-        target = endpoint.target(spec.folder)
+        target = endpoint.target(Dropoff(spec.folder))
         try:
             yield target
         finally:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from pyftpdlib.handlers import FTPHandler
 
-from gateway.endpoints import AfterWork, Entry, Look, Source, Target
+from gateway.endpoints import AfterWork, Dropoff, Entry, Look, Pickup, Source, Target
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
 from tests.endpoints.contract import DELETE, KEEP, SourceContract, TargetContract
@@ -56,7 +56,7 @@ class TestFtpSource(SourceContract):
         with ftp_server(root, **self.options) as server:
 
             def source(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
-                opened.append(endpoint(server).source(folder, files, after))
+                opened.append(endpoint(server).source(Pickup(folder, tuple(files), after)))
                 return opened[-1]
 
             yield source
@@ -79,7 +79,7 @@ class TestFtpTarget(TargetContract):
         with ftp_server(root) as server:
 
             def target(folder: str = "") -> Target:
-                opened.append(endpoint(server).target(folder))
+                opened.append(endpoint(server).target(Dropoff(folder)))
                 return opened[-1]
 
             yield target
@@ -89,7 +89,7 @@ class TestFtpTarget(TargetContract):
 
 def test_a_wrong_password_is_permanent_and_says_which_login(root: Path) -> None:
     with ftp_server(root) as server:
-        target = endpoint(server, password=SecretStr("wrong")).target("")
+        target = endpoint(server, password=SecretStr("wrong")).target(Dropoff())
         with pytest.raises(EndpointRefused) as caught:
             target.stage("a.xml", b"<a/>", attempt="1")
     assert caught.value.code == "E002"
@@ -103,7 +103,7 @@ def test_a_server_that_is_down_is_retryable() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     options = FtpOptions(host="127.0.0.1", port=port, user=USER, password=SecretStr(PASSWORD))
-    target = FtpEndpoint("ftp", options, root=Path()).target("")
+    target = FtpEndpoint("ftp", options, root=Path()).target(Dropoff())
     with pytest.raises(EndpointUnreachable) as caught:
         target.stage("a.xml", b"<a/>", attempt="1")
     assert (caught.value.code, caught.value.retryable) == ("E001", True)
@@ -117,16 +117,16 @@ def test_an_empty_folder_that_answers_550_is_empty(root: Path) -> None:
         return FTPHandler.ftp_NLST(self, path)
 
     with ftp_server(root, ftp_NLST=ftp_nlst, **without_mlsd()) as server:
-        assert list(endpoint(server).source("", ("*.xml",), KEEP).list()) == []
+        assert list(endpoint(server).source(Pickup("", ("*.xml",), KEEP)).list()) == []
 
 
 def test_names_in_windows_1250_need_the_encoding_and_say_so(root: Path) -> None:
     (root / "objednávka.xml").write_bytes(b"<a/>")
     with ftp_server(root, encoding="cp1250", unicode_errors="strict") as server:
         with pytest.raises(EndpointRefused) as caught:
-            list(endpoint(server).source("", ("*.xml",), KEEP).list())
+            list(endpoint(server).source(Pickup("", ("*.xml",), KEEP)).list())
         assert caught.value.help == "set `encoding:` of the endpoint to the server's, such as windows-1250"
-        source = endpoint(server, encoding="windows-1250").source("", ("*.xml",), KEEP)
+        source = endpoint(server, encoding="windows-1250").source(Pickup("", ("*.xml",), KEEP))
         assert [entry.name for entry in source.list()] == ["objednávka.xml"]
 
 
@@ -139,7 +139,7 @@ def test_a_download_that_is_cut_without_an_error_is_noticed(root: Path) -> None:
         return FTPHandler.ftp_RETR(self, path)
 
     with ftp_server(root, ftp_RETR=ftp_retr) as server:
-        source = endpoint(server).source("", ("*.xml",), DELETE)
+        source = endpoint(server).source(Pickup("", ("*.xml",), DELETE))
         (entry,) = source.list()
         with pytest.raises(EndpointUnreachable) as caught:
             source.read(entry, io.BytesIO())
@@ -152,7 +152,7 @@ def test_an_upload_that_arrives_short_is_noticed(root: Path) -> None:
         return self.respond("213 3")
 
     with ftp_server(root, ftp_SIZE=ftp_size) as server, pytest.raises(EndpointUnreachable) as caught:
-        endpoint(server).target("").stage("a.xml", b"<a/>", attempt="1")
+        endpoint(server).target(Dropoff()).stage("a.xml", b"<a/>", attempt="1")
     assert "has 3 bytes there instead of 4" in caught.value.message
 
 
@@ -168,7 +168,7 @@ def test_a_lost_answer_to_the_rename_is_an_unknown_outcome_and_looking_settles_i
         return self.close()
 
     with ftp_server(root, ftp_RNTO=ftp_rnto) as server:
-        target = endpoint(server).target("")
+        target = endpoint(server).target(Dropoff())
         staged = target.stage("a.xml", b"<a/>", attempt="1")
         with pytest.raises(OutcomeUnknown):
             target.publish(staged)
@@ -184,7 +184,7 @@ def test_a_login_message_never_shows_the_password(root: Path) -> None:
 
 def test_a_file_name_with_a_line_break_is_refused(root: Path) -> None:
     with ftp_server(root) as server:
-        source = endpoint(server).source("", ("*",), DELETE)
+        source = endpoint(server).source(Pickup("", ("*",), DELETE))
         with pytest.raises(EndpointError) as caught:
             source.read(Entry("a\r\nDELE b", 1), io.BytesIO())
     assert not caught.value.retryable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.endpoints import AfterWork, Source, Target
+from gateway.endpoints import AfterWork, Dropoff, Pickup, Source, Target
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import EndpointError
 from tests.endpoints.contract import KEEP, SourceContract, TargetContract
@@ -32,14 +32,14 @@ class TestLocalSource(SourceContract):
     @pytest.fixture
     def open_source(self, root: Path) -> Callable[..., Source]:
         def opened(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
-            return endpoint(root).source(folder, files, after)
+            return endpoint(root).source(Pickup(folder, tuple(files), after))
 
         return opened
 
     def test_a_link_to_another_file_is_not_listed(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "secret.xml").write_text("<secret/>")
         (root / "orders.xml").symlink_to(tmp_path / "secret.xml")
-        assert list(endpoint(root).source("", ("*.xml",), KEEP).list()) == []
+        assert list(endpoint(root).source(Pickup("", ("*.xml",), KEEP)).list()) == []
 
 
 class TestLocalTarget(TargetContract):
@@ -49,16 +49,16 @@ class TestLocalTarget(TargetContract):
 
     @pytest.fixture
     def open_target(self, root: Path) -> Callable[..., Target]:
-        return lambda folder="": endpoint(root).target(folder)
+        return lambda folder="": endpoint(root).target(Dropoff(folder))
 
 
 def test_a_missing_folder_is_made_where_the_endpoint_may(tmp_path: Path) -> None:
-    endpoint(tmp_path, create=True).target("pohoda/in")
+    endpoint(tmp_path, create=True).target(Dropoff("pohoda/in"))
     assert (tmp_path / "pohoda" / "in").is_dir()
 
 
 def test_a_missing_folder_is_an_error_where_the_endpoint_may_not_make_it(tmp_path: Path) -> None:
-    target = endpoint(tmp_path).target("pohoda/in")
+    target = endpoint(tmp_path).target(Dropoff("pohoda/in"))
     with pytest.raises(EndpointError) as caught:
         target.stage("a.xml", b"<a/>", attempt="1")
     assert (caught.value.code, caught.value.retryable) == ("E003", True)
@@ -67,13 +67,13 @@ def test_a_missing_folder_is_an_error_where_the_endpoint_may_not_make_it(tmp_pat
 
 def test_folders_below_the_site_are_made_and_others_are_not(tmp_path: Path) -> None:
     """A folder elsewhere that is gone may be a disk that is not mounted: orders must not go into its place."""
-    LocalEndpoint("out", LocalOptions(path=Path("out")), root=tmp_path).target("pohoda")
-    LocalEndpoint("share", LocalOptions(path=tmp_path / "share"), root=tmp_path).target("pohoda")
+    LocalEndpoint("out", LocalOptions(path=Path("out")), root=tmp_path).target(Dropoff("pohoda"))
+    LocalEndpoint("share", LocalOptions(path=tmp_path / "share"), root=tmp_path).target(Dropoff("pohoda"))
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_source_folder_is_never_made(tmp_path: Path) -> None:
-    source = endpoint(tmp_path, create=True).source("export", ("*.xml",), KEEP)
+    source = endpoint(tmp_path, create=True).source(Pickup("export", ("*.xml",), KEEP))
     with pytest.raises(EndpointError) as caught:
         source.list()
     assert caught.value.code == "E003"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gateway.endpoints import AfterWork, Endpoint, Source, Target
+from gateway.endpoints import AfterWork, Dropoff, Endpoint, Pickup, Source, Target
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 from gateway.errors import EndpointRefused, HostNotTrusted, LoginRefused
@@ -103,7 +103,7 @@ class RealSource(SourceContract):
 
         def source(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
             place = f"{base}/{folder}".rstrip("/") if base else folder
-            opened.append(parts[0].source(place, files, after))
+            opened.append(parts[0].source(Pickup(place, tuple(files), after)))
             return opened[-1]
 
         yield source
@@ -133,7 +133,7 @@ class RealTarget(TargetContract):
         base = str(root) if isinstance(parts[0], SftpEndpoint) else ""
 
         def target(folder: str = "") -> Target:
-            opened.append(parts[0].target(f"{base}/{folder}".rstrip("/") if base else folder))
+            opened.append(parts[0].target(Dropoff(f"{base}/{folder}".rstrip("/") if base else folder)))
             return opened[-1]
 
         yield target
