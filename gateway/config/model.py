@@ -6,9 +6,9 @@ import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.endpoints import EndpointModel
+from gateway.endpoints import EndpointModel, cannot_be_asked_for, name_trouble
 
 _UNITS = {
     "s": 1, "sec": 1, "second": 1, "seconds": 1,
@@ -52,6 +52,37 @@ def _size(value: Any) -> Any:
     return int(match.group(1)) * _SIZES[match.group(2)]
 
 
+def _done_file(value: str) -> str:
+    parts = _PLACEHOLDER.findall(value)
+    if parts not in (["name"], ["stem"]) or value == "{name}" or cannot_be_asked_for(value):
+        raise ValueError("a done-file is named after its file: `{name}.done` or `{stem}.ok`")
+    return value
+
+
+def _temporary(value: str) -> str:
+    folder, _, name = value.rpartition("/")
+    wanted = sorted(_PLACEHOLDER.findall(value)) == ["attempt", "name"] and "{" not in folder
+    if not wanted or folder in (".", "..") or any(cannot_be_asked_for(part) for part in value.split("/", 1)):
+        raise ValueError("a temporary name has both `{name}` and `{attempt}`, such as `{name}.{attempt}.part`")
+    if not folder and name.endswith("{name}"):
+        raise ValueError("a temporary name that ends like the file would be taken for it; add a suffix")
+    return value
+
+
+def _file_name(value: str) -> str:
+    trouble = name_trouble(_PLACEHOLDER.sub("x", value))
+    if trouble is not None:
+        raise ValueError(f"this cannot be a file's name: {trouble}")
+    unknown = sorted(set(_PLACEHOLDER.findall(value)) - {"origin", "kind", "key"})
+    if unknown or "{" in _PLACEHOLDER.sub("", value):
+        raise ValueError("a file name may have the placeholders `{origin}`, `{kind}` and `{key}`")
+    return value
+
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+DoneFile = Annotated[str, AfterValidator(_done_file)]
+Temporary = Annotated[str, AfterValidator(_temporary)]
+FileName = Annotated[str, AfterValidator(_file_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Size = Annotated[int, BeforeValidator(_size)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
@@ -78,8 +109,18 @@ class FromModel(Model):
     files: Annotated[list[str], BeforeValidator(_masks)] = Field(
         default=["*.xml"], min_length=1, description="one mask or several, such as `orders*.xml`"
     )
+    sort: Literal["oldest", "name"] = Field(
+        default="oldest", description="the order of reading: oldest first, or by name (`2` before `10`)"
+    )
+    done_file: DoneFile | None = Field(
+        default=None,
+        description="a file is read only once a file of this name is beside it: `{name}.done` or `{stem}.ok`; "
+        "it is removed after the file",
+    )
     after: Annotated[AfterModel, BeforeValidator(_after)] | None = Field(
-        default=None, description="`delete`, `keep` or `{move: FOLDER}`; default `{move: done}`"
+        default=None,
+        description="`delete`, `keep` or `{move: FOLDER}`, with the date as in `{move: archive/%Y-%m}`; "
+        "default `{move: done}`",
     )
     give_up: Duration = Field(
         default=timedelta(minutes=10),
@@ -139,6 +180,18 @@ class TargetModel(Model):
 
     endpoint: str = Field(description="an endpoint's name")
     folder: str = Field(default="", description="the folder on that endpoint")
+    file_name: FileName = Field(
+        default="{origin}_{kind}_{key}.xml",
+        description="how files are named there; without `{key}` it is one fixed name, and a file waits until the "
+        "receiver has taken the one before",
+    )
+    temporary: Temporary = Field(
+        default=".{name}.{attempt}.tmp",
+        description="the name of a file until it is whole; `tmp/{name}.{attempt}` puts it into a folder",
+    )
+    done_file: DoneFile | None = Field(
+        default=None, description="an empty file of this name follows every file: `{name}.done` or `{stem}.ok`"
+    )
     answers: Literal["none"] = Field(default="none", description="how the receiver answers; none = it does not")
     settings: dict[str, Any] = Field(default={}, description="settings of the templates")
     lookups: dict[str, dict[str, str]] = Field(default={}, description="the target's own codes")

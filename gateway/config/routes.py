@@ -10,7 +10,7 @@ from typing import Any, Literal
 from gateway import library
 from gateway.config.model import ConfigModel, RouteModel, TargetModel, ToModel
 from gateway.diagnostics import Problem, Span
-from gateway.endpoints import AfterWork
+from gateway.endpoints import AfterWork, Dropoff, Pickup
 from gateway.endpoints.local import LocalOptions
 from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
@@ -28,7 +28,8 @@ class TargetSpec:
 
     id: str
     endpoint: str
-    folder: str
+    dropoff: Dropoff
+    file_name: str
     template: str
     schema: str | None
     settings: dict[str, Any]
@@ -36,6 +37,11 @@ class TargetSpec:
     own_settings: dict[str, Any]
     own_lookups: dict[str, dict[str, str]]
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
+
+    @property
+    def has_fixed_name(self) -> bool:
+        """Whether all files get one name, so that each must wait until the one before was taken."""
+        return "{key}" not in self.file_name
 
     def where(self, location: Sequence[str | int]) -> Span | None:
         """The place in config.yaml of ("settings", NAME) or ("lookups", TABLE, KEY)."""
@@ -55,9 +61,7 @@ class RouteSpec:
     merchant: str
     origin: str
     endpoint: str | None
-    folder: str
-    files: tuple[str, ...]
-    after: AfterWork
+    pickup: Pickup
     give_up: timedelta
     every: timedelta
     mapping: str
@@ -155,11 +159,15 @@ class Resolver:
             merchant=merchant,
             origin=route.origin,
             endpoint=endpoint,
-            folder=route.from_.folder,
-            files=tuple(route.from_.files),
-            after=AfterWork(action=after.action, folder=after.folder)
-            if after
-            else AfterWork(action="move", folder="done"),
+            pickup=Pickup(
+                folder=route.from_.folder,
+                files=tuple(route.from_.files),
+                after=AfterWork(action=after.action, folder=after.folder)
+                if after
+                else AfterWork(action="move", folder="done"),
+                sort=route.from_.sort,
+                done_file=route.from_.done_file,
+            ),
             give_up=route.from_.give_up,
             every=route.every or (_REMOTE_INTERVAL if remote else _SCAN_INTERVAL),
             mapping=route.mapping,
@@ -221,7 +229,8 @@ class Resolver:
         return TargetSpec(
             id=to.target if merchant == "main" else f"{merchant}/{to.target}",
             endpoint=target.endpoint,
-            folder=target.folder,
+            dropoff=Dropoff(target.folder, target.temporary, target.done_file),
+            file_name=target.file_name,
             template=to.template,
             schema=to.schema_,
             settings={**own_settings, **to.settings},

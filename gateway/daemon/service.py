@@ -158,7 +158,7 @@ class Service:
             if route.spec.endpoint is None:
                 folders[name] = self._site.spool.drop_folder(name)
             elif isinstance(options := self._site.config.endpoints[route.spec.endpoint], LocalOptions):
-                folders[name] = self._site.config.site / options.path / route.spec.folder.lstrip("/")
+                folders[name] = self._site.config.site / options.path / route.spec.pickup.folder.lstrip("/")
         return folders
 
     # -- work ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,22 @@ class EndpointOptions(BaseModel):
     """What every endpoint can be told; each endpoint adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TransferOptions(EndpointOptions):
+    """What every endpoint over a network can be told about its waits and connections."""
+
+    connect_timeout: float = Field(default=20, gt=0, description="seconds until a connection attempt is given up")
+    data_timeout: float = Field(
+        default=60, gt=0, description="seconds without a byte until a transfer is given up"
+    )
+    transfer_timeout: float = Field(
+        default=3600, gt=0, description="seconds until a whole transfer is given up, however it goes"
+    )
+    minimum_rate: int = Field(
+        default=100, ge=0, description="bytes a second that a transfer of more than 30 seconds must reach; 0 = any"
+    )
+    max_connections: int = Field(default=2, ge=1, le=20, description="connections to this host at the same time")
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,8 @@ class Look(StrEnum):
     """the temporary name is there"""
     PUBLISHED = "published"
     """the final name is there and it is our file"""
+    UNMARKED = "unmarked"
+    """the final name is there and it is our file, but its done-file is missing: `publish` completes it"""
     TAKEN = "taken"
     """the final name is there, but it is somebody else's file"""
 
@@ -89,7 +108,10 @@ class AfterWork(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     action: Literal["delete", "move", "keep"] = Field(description="delete it, move it into `folder`, or leave it")
-    folder: str | None = Field(default=None, description="the folder beside the inputs that `move` moves to")
+    folder: str | None = Field(
+        default=None,
+        description="the folder beside the inputs that `move` moves to; `%Y-%m` in it stands for the day's date",
+    )
     keep_failed: bool = Field(
         default=True, description="false: an input that failed as a whole is deleted, since `failed/` has it"
     )
@@ -156,6 +178,10 @@ class Target(Protocol):
     @property
     def place(self) -> str:
         """The folder as a person would name it, the same for the same folder of the same server."""
+        ...
+
+    def named(self, name: str, size: int, *, attempt: str) -> Staged:
+        """The names that `stage` would use; nothing is done."""
         ...
 
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
@@ -235,11 +261,49 @@ def name_trouble(name: str) -> str | None:
     return None
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Oldest first, then by name: the order in which a shop wrote them."""
-    return sorted(entries, key=lambda e: (e.modified.timestamp() if e.modified else 0.0, e.name))
+def in_order(entries: Iterable[Entry], pickup: Pickup) -> list[Entry]:
+    """The order in which they are to be read: oldest first, then by name, or by name alone.
+
+    By name, numbers count as numbers: `order-9` comes before `order-10`.
+    """
+    if pickup.sort == "name":
+        return sorted(entries, key=lambda entry: _natural(entry.name))
+    return sorted(entries, key=lambda e: (e.modified.timestamp() if e.modified else 0.0, _natural(e.name)))
 
 
-def temporary_name(name: str, attempt: str) -> str:
-    """The name that a file has until it is whole: hidden, unique per attempt, never taken for an import file."""
-    return f".{name}.{attempt}.tmp"
+def complete(entries: Iterable[Entry], pickup: Pickup) -> list[Entry]:
+    """The files that fit the mask; with done-files only those whose done-file is there too."""
+    found = {entry.name: entry for entry in entries}
+    pattern = pickup.done_file
+    return [
+        entry
+        for name, entry in found.items()
+        if fits(name, pickup.files) and (pattern is None or done_name(pattern, name) in found)
+    ]
+
+
+def may_matter(name: str, pickup: Pickup) -> bool:
+    """Whether a listed name is to be looked at: it fits the mask, or it may be a done-file."""
+    return fits(name, pickup.files) or (pickup.done_file is not None and is_done_file(pickup.done_file, name))
+
+
+def done_name(pattern: str, name: str) -> str:
+    """The name of a file's done-file: `{name}.done` and `{stem}.ok` give `a.xml.done` and `a.ok`."""
+    return pattern.replace("{name}", name).replace("{stem}", name.rpartition(".")[0] or name)
+
+
+def is_done_file(pattern: str, name: str) -> bool:
+    """Whether a name can be a done-file of this pattern."""
+    before, after = re.split(r"\{(?:name|stem)\}", pattern, maxsplit=1)
+    return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
+
+
+def temporary_name(pattern: str, name: str, attempt: str) -> str:
+    """The name that a file has until it is whole: unique per attempt, never taken for an import file."""
+    return pattern.replace("{name}", name).replace("{attempt}", attempt)
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts digits as numbers and the rest as text."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)

@@ -20,7 +20,8 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import Dropoff, EndpointOptions, Entry, Pickup, Traits
+from gateway.endpoints.base import Dropoff, Entry, Pickup, Traits, TransferOptions
+from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
@@ -35,7 +36,7 @@ T = TypeVar("T")
 _BLOCK = 1 << 16
 
 
-class FtpOptions(EndpointOptions):
+class FtpOptions(TransferOptions):
     """An FTP server. Without `tls:` the password and the data travel unencrypted, and `gateway check` says so."""
 
     type: Literal["ftp"] = "ftp"
@@ -53,10 +54,6 @@ class FtpOptions(EndpointOptions):
     encoding: str = Field(
         default="utf-8", description="encoding of file names on the server, such as windows-1250"
     )
-    connect_timeout: float = Field(default=20, gt=0, description="seconds until a connection attempt is given up")
-    data_timeout: float = Field(
-        default=60, gt=0, description="seconds without a byte until a transfer is given up"
-    )
     passive: bool = Field(default=True, description="passive mode; active only for servers that cannot otherwise")
     tls: Literal["none", "explicit", "implicit"] = Field(
         default="none", description="encryption: `explicit` (AUTH TLS, the usual), `implicit` (port 990), or none"
@@ -71,7 +68,6 @@ class FtpOptions(EndpointOptions):
     newest_tls: Literal["1.2", "1.3"] | None = Field(
         default=None, description="1.2 for servers that cannot resume a session under 1.3"
     )
-    max_connections: int = Field(default=2, ge=1, le=20, description="connections to this server at the same time")
 
 
 class FtpEndpoint:
@@ -206,13 +202,31 @@ class FtpFolder:
 
     def fetch(self, name: str, take: Callable[[bytes], object]) -> None:
         """Hand the content over block by block."""
-        self.run(f"fetch {name}", lambda ftp: ftp.retrbinary(f"RETR {name}", take, blocksize=_BLOCK))
+        pace = Pace(self._options, f"{self.place}: fetching {name}")
+
+        def took(block: bytes) -> None:
+            take(block)
+            pace.went(len(block))
+
+        self._transfer(f"fetch {name}", lambda ftp: ftp.retrbinary(f"RETR {name}", took, blocksize=_BLOCK))
 
     def store(self, name: str, content: bytes) -> None:
         """Write a file, over an older one of that name."""
-        self.run(
-            f"upload {name}", lambda ftp: ftp.storbinary(f"STOR {name}", io.BytesIO(content), blocksize=_BLOCK)
+        pace = Pace(self._options, f"{self.place}: uploading {name}")
+        self._transfer(
+            f"upload {name}",
+            lambda ftp: ftp.storbinary(
+                f"STOR {name}", io.BytesIO(content), _BLOCK, callback=lambda block: pace.went(len(block))
+            ),
         )
+
+    def _transfer(self, what: str, action: Callable[[ftplib.FTP], object]) -> None:
+        """A transfer that was broken off leaves the control connection waiting for its end: it is dropped."""
+        try:
+            self.run(what, action)
+        except EndpointError:
+            self.drop()
+            raise
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name. Raises OutcomeUnknown on a cut line."""
@@ -228,14 +242,16 @@ class FtpFolder:
             self.run(f"make the folder {name}", lambda ftp: ftp.mkd(name))
 
     def _by_mlsd(self, ftp: ftplib.FTP, wanted: Callable[[str], bool]) -> Iterator[Entry]:
-        for name, facts in ftp.mlsd(facts=["type", "size", "modify"]):
+        for line in self._listing(ftp, "MLSD"):
+            told, _, name = line.partition(" ")
+            facts = {key.lower(): value for key, _, value in (fact.partition("=") for fact in told.split(";"))}
             if facts.get("type", "file").lower() == "file" and wanted(name):
                 size = facts.get("size")
                 yield Entry(name, int(size) if size else None, _time(facts.get("modify")))
 
     def _by_nlst(self, ftp: ftplib.FTP, wanted: Callable[[str], bool]) -> Iterator[Entry]:
         try:
-            names = ftp.nlst()
+            names = self._listing(ftp, "NLST")
         except ftplib.Error as error:
             if _code(error) in ("550", "450"):  # an empty folder, on pure-ftpd's and IIS's kind of server
                 return
@@ -244,6 +260,17 @@ class FtpFolder:
             size = self._size(ftp, name) if wanted(name) else None
             if size is not None:
                 yield Entry(name, size, self._modified(ftp, name))
+
+    def _listing(self, ftp: ftplib.FTP, command: str) -> list[str]:
+        """The lines of a listing, which may take no longer than a transfer."""
+        pace, lines = Pace(self._options, f"{self.place}: listing the folder"), list[str]()
+
+        def take(line: str) -> None:
+            lines.append(line)
+            pace.went(len(line) + 2)
+
+        ftp.retrlines(command, take)
+        return lines
 
     def _modified(self, ftp: ftplib.FTP, name: str) -> datetime | None:
         try:
@@ -279,7 +306,7 @@ class FtpFolder:
         try:
             ftp.connect(options.host, port_of(options))
             assert ftp.sock is not None
-            ftp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            keep_alive(ftp.sock)
             ftp.login(options.user, options.password.get_secret_value())
             ftp.set_pasv(options.passive)
             ftp.timeout = options.data_timeout
@@ -331,6 +358,14 @@ def _client(options: FtpOptions) -> ftplib.FTP:
         encoding=options.encoding,
         timeout=options.connect_timeout,
     )
+
+
+def keep_alive(line: socket.socket) -> None:
+    """Let the system ask whether the other side is still there: routers forget a line that is idle for long."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)):
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
 
 
 def port_of(options: FtpOptions) -> int:

@@ -23,8 +23,10 @@ from gateway.endpoints.base import (
     Staged,
     Traits,
     Written,
-    fits,
+    complete,
+    done_name,
     in_order,
+    may_matter,
     temporary_name,
 )
 from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
@@ -99,12 +101,12 @@ class LocalSource:
         try:
             with os.scandir(self.folder) as entries:
                 for item in entries:
-                    if fits(item.name, self._pickup.files) and item.is_file(follow_symlinks=False):
+                    if may_matter(item.name, self._pickup) and item.is_file(follow_symlinks=False):
                         with contextlib.suppress(FileNotFoundError):
                             found.append(_entry(item.name, item.stat(follow_symlinks=False)))
         except OSError as error:
             raise translate(error, f"the folder {self.folder} cannot be listed") from error
-        return in_order(found)
+        return in_order(complete(found, self._pickup), self._pickup)
 
     def read(self, entry: Entry, into: BinaryIO) -> None:
         """Copy the whole file. Raises EndpointError where it is not whole or changed meanwhile."""
@@ -130,15 +132,26 @@ class LocalSource:
                 return
             if self._after.action == "delete" or (outcome is Outcome.FAILED and not self._after.keep_failed):
                 path.unlink()
-                return
-            folder = self.folder / (self._after.folder or "done")
-            folder.mkdir(exist_ok=True)
-            path.rename(_free_name(folder / entry.name))
-            fsync_folder(self.folder)
+            else:
+                folder = self.folder / (self._after.folder or "done")
+                folder.mkdir(parents=True, exist_ok=True)
+                path.rename(_free_name(folder / entry.name))
+                fsync_folder(self.folder)
         except FileNotFoundError:
-            return
+            pass  # it was put away before
         except OSError as error:
             raise translate(error, f"{path} cannot be put away") from error
+        self._unmark(entry.name)
+
+    def _unmark(self, name: str) -> None:
+        """The done-file goes last: while it is there, the file counts as there."""
+        if self._pickup.done_file is None:
+            return
+        done = self.folder / done_name(self._pickup.done_file, name)
+        try:
+            done.unlink(missing_ok=True)
+        except OSError as error:
+            raise translate(error, f"{done} cannot be removed") from error
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -156,10 +169,16 @@ class LocalTarget:
         """The folder as a person would name it."""
         return str(self.folder)
 
+    def named(self, name: str, size: int, *, attempt: str) -> Staged:
+        """The names that `stage` would use; nothing is done."""
+        return Staged(name, temporary_name(self._dropoff.temporary, name, attempt), size)
+
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
         """Write the whole content under a temporary name, durably. Raises EndpointError."""
-        temporary = self.folder / temporary_name(name, attempt)
+        temporary = self.folder / self.named(name, len(content), attempt=attempt).temporary
         try:
+            if temporary.parent != self.folder:
+                temporary.parent.mkdir(exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
@@ -171,15 +190,21 @@ class LocalTarget:
             raise translate(error, f"{temporary} cannot be written") from error
         if size != len(content):
             raise EndpointUnreachable(f"{temporary} has {size} bytes instead of {len(content)}", code="E006")
-        return Staged(name, temporary.name, size)
+        return self.named(name, size, attempt=attempt)
 
     def publish(self, staged: Staged) -> Written:
-        """Give it the final name. Raises EndpointRefused where a file has that name."""
+        """Give it the final name. Raises EndpointRefused where a file has that name.
+
+        With done-files, an earlier publish that came as far as the final name is completed.
+        """
         final = self.folder / staged.name
-        if final.exists():
+        unmarked = self._dropoff.done_file is not None and self.look(staged) is Look.UNMARKED
+        if final.exists() and not unmarked:
             raise _name_taken(final)
         try:
-            (self.folder / staged.temporary).rename(final)
+            if not unmarked:
+                (self.folder / staged.temporary).rename(final)
+            self._mark(staged)
             fsync_folder(self.folder)
         except FileExistsError as error:
             raise _name_taken(final) from error
@@ -191,7 +216,7 @@ class LocalTarget:
         """Look at both names. Raises EndpointError where the folder cannot be looked into."""
         try:
             names = set(os.listdir(self.folder))  # noqa: PTH208 - the names alone
-            if staged.temporary in names:
+            if (self.folder / staged.temporary).exists():
                 return Look.STAGED
             if staged.name not in names:
                 return Look.ABSENT
@@ -202,7 +227,15 @@ class LocalTarget:
             raise EndpointUnreachable(f"the folder {self.folder} is gone", code="E003") from None
         except OSError as error:
             raise translate(error, f"the folder {self.folder} cannot be looked into") from error
-        return Look.PUBLISHED if size == staged.size else Look.TAKEN
+        if size != staged.size:
+            return Look.TAKEN
+        pattern = self._dropoff.done_file
+        return Look.PUBLISHED if pattern is None or done_name(pattern, staged.name) in names else Look.UNMARKED
+
+    def _mark(self, staged: Staged) -> None:
+        """Say that the file is whole, by an empty one beside it."""
+        if self._dropoff.done_file is not None:
+            (self.folder / done_name(self._dropoff.done_file, staged.name)).touch()
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary file if it is there."""

@@ -19,8 +19,10 @@ from gateway.endpoints.base import (
     Pickup,
     Staged,
     Written,
-    fits,
+    complete,
+    done_name,
     in_order,
+    may_matter,
     temporary_name,
 )
 from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
@@ -85,7 +87,8 @@ class RemoteSource:
 
     def list(self) -> Iterable[Entry]:
         """All files that fit the mask, with sizes and times where the server tells them. Raises EndpointError."""
-        return in_order(self._folder.entries(lambda name: fits(name, self._pickup.files)))
+        found = self._folder.entries(lambda name: may_matter(name, self._pickup))
+        return in_order(complete(found, self._pickup), self._pickup)
 
     def read(self, entry: Entry, into: BinaryIO) -> None:
         """Copy the whole file; its size before, after and counted must be the same. Raises EndpointError."""
@@ -114,19 +117,30 @@ class RemoteSource:
         if self._after.action == "keep":
             return
         found = self._folder.find(entry.name)
-        if found is None or _was_replaced(entry, found):
+        if found is not None and _was_replaced(entry, found):
             return
-        if self._after.action == "delete":
+        if found is not None and self._after.action == "delete":
             self._folder.remove(entry.name)
-        else:
+        elif found is not None:
             self._move(entry.name, self._after.folder or "done")
+        self._unmark(entry.name)
 
     def close(self) -> None:
         """Close the connection."""
         self._folder.close()
 
+    def _unmark(self, name: str) -> None:
+        """The done-file goes last: while it is there, the file counts as there."""
+        if self._pickup.done_file is None:
+            return
+        done = done_name(self._pickup.done_file, name)
+        if self._folder.size_of(done) is not None:
+            self._folder.remove(done)
+
     def _move(self, name: str, folder: str) -> None:
-        self._folder.make_folder(folder)
+        parts = folder.strip("/").split("/")
+        for depth in range(len(parts)):
+            self._folder.make_folder("/".join(parts[: depth + 1]))
         stem, dot, suffix = name.rpartition(".")
         free, number = name, 1
         while self._folder.size_of(join(folder, free)) is not None:
@@ -147,9 +161,15 @@ class RemoteTarget:
         """The folder as a person would name it."""
         return self._folder.place
 
+    def named(self, name: str, size: int, *, attempt: str) -> Staged:
+        """The names that `stage` would use; nothing is done."""
+        return Staged(name, temporary_name(self._dropoff.temporary, name, attempt), size)
+
     def stage(self, name: str, content: bytes, *, attempt: str) -> Staged:
         """Upload under a temporary name; the server's size must be the content's. Raises EndpointError."""
-        staged = Staged(name, temporary_name(name, attempt), len(content))
+        staged = self.named(name, len(content), attempt=attempt)
+        if "/" in staged.temporary:
+            self._folder.make_folder(staged.temporary.rpartition("/")[0])
         self._folder.store(staged.temporary, content)
         size = self._folder.size_of(staged.temporary)
         if size != staged.size:
@@ -160,7 +180,13 @@ class RemoteTarget:
         return staged
 
     def publish(self, staged: Staged) -> Written:
-        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line."""
+        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line.
+
+        With done-files, an earlier publish that came as far as the final name is completed.
+        """
+        if self._dropoff.done_file is not None and self.look(staged) is Look.UNMARKED:
+            self._mark(staged)
+            return Written(staged.name, staged.size)
         if self._folder.size_of(staged.name) is not None:
             raise EndpointRefused(
                 f"{self.place}: a file named {staged.name} is there already and was not sent by this delivery",
@@ -168,6 +194,7 @@ class RemoteTarget:
                 help="move that file away, then `gateway retry` the delivery",
             )
         self._folder.rename(staged.temporary, staged.name)
+        self._mark(staged)
         return Written(staged.name, staged.size)
 
     def look(self, staged: Staged) -> Look:
@@ -177,7 +204,18 @@ class RemoteTarget:
         final = self._folder.size_of(staged.name)
         if final is None:
             return Look.ABSENT
-        return Look.PUBLISHED if final == staged.size else Look.TAKEN
+        if final != staged.size:
+            return Look.TAKEN
+        return Look.PUBLISHED if self._is_marked(staged) else Look.UNMARKED
+
+    def _is_marked(self, staged: Staged) -> bool:
+        pattern = self._dropoff.done_file
+        return pattern is None or self._folder.size_of(done_name(pattern, staged.name)) is not None
+
+    def _mark(self, staged: Staged) -> None:
+        """Say that the file is whole, by an empty one beside it."""
+        if self._dropoff.done_file is not None:
+            self._folder.store(done_name(self._dropoff.done_file, staged.name), b"")
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary file if it is there."""

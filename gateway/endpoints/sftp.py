@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import Dropoff, EndpointOptions, Entry, Pickup, Traits
+from gateway.endpoints.base import Dropoff, Entry, Pickup, Traits, TransferOptions
+from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
     EndpointError,
@@ -39,7 +40,7 @@ _KEEPALIVE = 30
 _GONE = (errno.ENOENT,)
 
 
-class SftpOptions(EndpointOptions):
+class SftpOptions(TransferOptions):
     """An SFTP server. Its host key must be known before the first connection: `gateway trust-host NAME`."""
 
     type: Literal["sftp"] = "sftp"
@@ -58,9 +59,6 @@ class SftpOptions(EndpointOptions):
     agent: bool = Field(default=False, description="use the keys of the running ssh-agent")
     known_hosts: Path = Field(default=Path("known_hosts"), description="file with the host keys that are trusted")
     encoding: str = Field(default="utf-8", description="encoding of file names on the server")
-    connect_timeout: float = Field(default=20, gt=0, description="seconds until a connection attempt is given up")
-    data_timeout: float = Field(default=60, gt=0, description="seconds without an answer until a step is given up")
-    max_connections: int = Field(default=2, ge=1, le=20, description="connections to this server at the same time")
 
 
 class SftpEndpoint:
@@ -108,9 +106,9 @@ class SftpFolder:
         """The folder as a person would name it."""
         return f"sftp://{self._options.host}:{self._options.port}/{self.folder.lstrip('/')}"
 
-    def path(self, name: str) -> str:
+    def path(self, name: str) -> bytes:
         """The name in this folder, as the server takes it."""
-        return join(self.folder, name) if self.folder else name
+        return (join(self.folder, name) if self.folder else name).encode(self._options.encoding)
 
     def run(self, what: str, action: Callable[[paramiko.SFTPClient], T], *, unknown: bool = False) -> T:
         """Do something on the connection. With `unknown`, a cut line is an OutcomeUnknown."""
@@ -139,6 +137,13 @@ class SftpFolder:
                 code="E002",
                 help="check `user:` and `password:` or `key_file:` of the endpoint",
             ) from error
+        except UnicodeError as error:
+            self.drop()
+            raise EndpointRefused(
+                f"{self.place}: cannot {what}: a file name there is not {self._options.encoding}",
+                code="E009",
+                help="set `encoding:` of the endpoint to the server's, such as windows-1250",
+            ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self._trouble(what, error, unknown=unknown) from error
 
@@ -159,7 +164,10 @@ class SftpFolder:
 
     def entries(self, wanted: Callable[[str], bool]) -> Iterable[Entry]:
         """The regular files whose names are wanted."""
-        found = self.run("list the folder", lambda sftp: sftp.listdir_attr(self.folder or "."))
+        found = self.run(
+            "list the folder",
+            lambda sftp: sftp.listdir_attr(self._place_there()),  # type: ignore[arg-type]  # bytes are welcome
+        )
         return [
             _entry(attributes.filename, attributes)
             for attributes in found
@@ -185,21 +193,28 @@ class SftpFolder:
     def fetch(self, name: str, take: Callable[[bytes], object]) -> None:
         """Hand the content over block by block, with a bounded number of requests ahead."""
 
+        pace = Pace(self._options, f"{self.place}: fetching {name}")
+
         def copy(sftp: paramiko.SFTPClient) -> None:
             with sftp.open(self.path(name), "rb") as file:
                 file.prefetch(file.stat().st_size, _REQUESTS_AHEAD)
                 while block := file.read(_BLOCK):
                     take(block)
+                    pace.went(len(block))
 
         self.run(f"fetch {name}", copy)
 
     def store(self, name: str, content: bytes) -> None:
         """Write a file, over an older one of that name."""
 
+        pace = Pace(self._options, f"{self.place}: uploading {name}")
+
         def upload(sftp: paramiko.SFTPClient) -> None:
             with sftp.open(self.path(name), "wb") as file:
                 file.set_pipelined(pipelined=True)
-                file.write(content)
+                for start in range(0, len(content), _BLOCK):
+                    file.write(content[start : start + _BLOCK])
+                    pace.went(min(_BLOCK, len(content) - start))
 
         self.run(f"upload {name}", upload)
 
@@ -252,7 +267,8 @@ class SftpFolder:
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(_KEEPALIVE)
-        sftp = client.open_sftp()
+        sftp = _client_for(options.encoding).from_transport(transport)
+        assert sftp is not None
         channel = sftp.get_channel()
         assert channel is not None
         channel.settimeout(options.data_timeout)
@@ -260,12 +276,15 @@ class SftpFolder:
         self._sftp = sftp
         return sftp
 
+    def _place_there(self) -> bytes:
+        return (self.folder or ".").encode(self._options.encoding)
+
     def _enter(self, sftp: paramiko.SFTPClient) -> None:
         """A folder that is not there is an error of its own, never an empty folder."""
         if not self.folder:
             return
         try:
-            mode = sftp.stat(self.folder).st_mode or 0
+            mode = sftp.stat(self._place_there()).st_mode or 0
         except FileNotFoundError:
             mode = 0
         if not stat.S_ISDIR(mode):
@@ -284,6 +303,21 @@ def fingerprint_of(key: paramiko.PKey) -> str:
 
     digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
     return f"{key.get_name()} SHA256:{digest}"
+
+
+def _client_for(encoding: str) -> type[paramiko.SFTPClient]:
+    """A client that reads the names of a listing in the server's encoding; paramiko knows UTF-8 alone."""
+    import paramiko
+    from paramiko.sftp import CMD_NAME
+
+    class NamesAsTold(paramiko.SFTPClient):
+        def _request(self, kind: Any, *arguments: Any) -> Any:
+            answer, message = super()._request(kind, *arguments)  # type: ignore[misc]  # not in the stubs
+            if answer == CMD_NAME:
+                message.get_text = lambda: message.get_string().decode(encoding)
+            return answer, message
+
+    return NamesAsTold
 
 
 def _never_accept(endpoint: str) -> paramiko.MissingHostKeyPolicy:

@@ -15,14 +15,14 @@ from sqlalchemy import Connection, or_, select, update
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
 from gateway.endpoints import Look, Staged, Target
-from gateway.endpoints.base import temporary_name
 from gateway.errors import EndpointError, EndpointRefused, OutcomeUnknown, PartnerRefused
 from gateway.exchange.failed import problems_as_json
+from gateway.exchange.matters import first_problem
 from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
 from gateway.exchange.site import PreparedTarget, Site
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
-from gateway.store.lanes import Again, Done, DrainResult, RetryAt
+from gateway.store.lanes import Again, Done, DrainResult, RetryAt, WaitUntil
 from gateway.store.ledger import LaneLease, tell
 from gateway.telemetry import emit
 
@@ -30,6 +30,7 @@ _delivery, _posting, _exchange = tables.delivery, tables.posting, tables.exchang
 WAITS = ("drafted", "deferred")
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=15)
+LOOK_AGAIN = timedelta(seconds=20)
 _BATCH = 200
 
 
@@ -44,6 +45,7 @@ class _Due:
     attempts: int
     staged_name: str | None
     place: str | None
+    waits: bool  # for its fixed name: no publish was begun since that was written down
 
 
 class Courier:
@@ -88,18 +90,31 @@ class Courier:
             ).all()
         return [
             _Due(
-                r.id, r.exchange_id, r.name, r.content_sha256, r.size, r.state, r.attempts, r.staged_name, r.place
+                r.id,
+                r.exchange_id,
+                r.name,
+                r.content_sha256,
+                r.size,
+                r.state,
+                r.attempts,
+                r.staged_name,
+                r.place,
+                waits=_waits(r.problem),
             )
             for r in rows
         ]
 
-    def _ship(self, side: Target, row: _Due) -> RetryAt | None:
+    def _ship(self, side: Target, row: _Due) -> RetryAt | WaitUntil | None:
         """Bring one delivery on its way; a RetryAt where the lane has to wait."""
         staged: Staged | None = None
         try:
             if row.state == "shipping" and row.staged_name is not None:
                 staged = Staged(row.name, row.staged_name, row.size)
-                if self._has_moved(side, row) or self._was_published(side, row, staged):
+                if self._has_moved(side, row):
+                    return None
+                if row.waits:
+                    staged = self._staged_still(side, row, staged)
+                elif self._was_published(side, row, staged):
                     return None
             else:
                 staged = self._stage(side, row)
@@ -107,6 +122,8 @@ class Courier:
                     return None
             self._publish(side, row, staged)
         except EndpointError as error:
+            if error.code == "E007" and self._target.spec.has_fixed_name:
+                return self._wait_for_the_name(row)
             waits = self._trouble(row, error)
             refused = isinstance(error, EndpointRefused) and not isinstance(error, PartnerRefused)
             if refused and staged is not None:  # only now that the refusal is written down
@@ -120,13 +137,35 @@ class Courier:
     def _stage(self, side: Target, row: _Due) -> Staged | None:
         """Upload under a temporary name, and commit that it is there; None where it was withdrawn meanwhile."""
         if row.attempts:
-            side.discard(Staged(row.name, temporary_name(row.name, _attempt(row, row.attempts)), row.size))
+            side.discard(side.named(row.name, row.size, attempt=_attempt(row, row.attempts)))
         content = self._site.blobs.read(row.content_sha256)
         staged = side.stage(row.name, content, attempt=_attempt(row, row.attempts + 1))
         if not self._note(row, "shipping", only_from=WAITS, staged_name=staged.temporary, place=side.place):
             side.discard(staged)
             return None
         return staged
+
+    def _staged_still(self, side: Target, row: _Due, staged: Staged) -> Staged:
+        """What waits for its name: staged anew where the server lost it, then on its way to being published.
+
+        That is written down first, since from now on a missing temporary name may mean that it was published.
+        """
+        if side.look(staged) is not Look.STAGED:
+            content = self._site.blobs.read(row.content_sha256)
+            staged = side.stage(row.name, content, attempt=_attempt(row, row.attempts + 1))
+        self._note(row, "shipping", staged_name=staged.temporary, place=side.place)
+        return staged
+
+    def _wait_for_the_name(self, row: _Due) -> WaitUntil:
+        """The receiver has not taken the file before yet: this one lies ready beside it."""
+        at = self._site.clock.now() + LOOK_AGAIN
+        problem = Problem(
+            code="G014",
+            message=f"`{row.name}` waits: the file of that name before it has not been taken",
+            help="the receiver takes it and removes it; if it never does, look why",
+        )
+        self._note(row, "shipping", problem=problem, told=None if row.waits else "waits")
+        return WaitUntil(at)
 
     def _has_moved(self, side: Target, row: _Due) -> bool:
         """Whether the target is another place now than the one where this delivery was staged."""
@@ -165,7 +204,7 @@ class Courier:
             )
             self._note(row, "in_doubt", problem=problem, told="in_doubt")
             return True
-        if found is Look.STAGED:
+        if found in (Look.STAGED, Look.UNMARKED):
             return False
         if found is Look.TAKEN:
             problem = Problem(
@@ -256,6 +295,11 @@ class Courier:
                     until=columns.get("due_at"),
                 )
         return changed == 1
+
+
+def _waits(problem: str | None) -> bool:
+    found = first_problem(problem)
+    return found is not None and found.code == "G014"
 
 
 def mark_sent(connection: Connection, delivery_id: str, now: str) -> None:

@@ -180,7 +180,7 @@ class Intake:
 
     def _kept_under(self, configuration: str) -> bool:
         """Whether inputs stay at their source, and this one was read by today's configuration."""
-        return self._route.spec.after.action == "keep" and configuration == self._route.configuration
+        return self._route.spec.pickup.after.action == "keep" and configuration == self._route.configuration
 
     # -- taking in -----------------------------------------------------------------------------------
 

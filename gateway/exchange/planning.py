@@ -341,12 +341,13 @@ class Planner:
         spec, first = self._route.spec, members[0]
         if target.pack == 1:
             pack_id, content = first.identity.pack, first.written.alone
-            name = file_name(spec.origin, self._route.kind, first.record.key or "", first.ordinal)
+            key, version = first.record.key or "", first.ordinal
         else:
             self._packs += 1
             pack_id = f"{self._exchange_id}.{target.spec.id}.{self._packs}"[:64]
             content = assemble(target, pack_id, [member.written.rendered for member in members])
-            name = file_name(spec.origin, self._route.kind, f"{self._exchange_id}.{self._packs}".upper())
+            key, version = f"{self._exchange_id}.{self._packs}".upper(), 1
+        name = file_name(target.spec.file_name, spec.origin, self._route.kind, key, version)
         index = len(plan.deliveries)
         plan.deliveries.append(PlannedDelivery(target.spec.id, name, content))
         for member in members:
@@ -411,14 +412,23 @@ def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) 
     return template.encode(template.head(pack_id) + body + template.tail())
 
 
-def file_name(origin: str, kind: str, key: str, version: int = 1) -> str:
-    """A name that every server takes, unique for what it is made of, also where case does not count."""
-    whole = "_".join([origin, kind, key, *([f"v{version}"] if version > 1 else [])])
+def file_name(pattern: str, origin: str, kind: str, key: str, version: int = 1) -> str:
+    """A name that every server takes, unique for what it is made of, also where case does not count.
+
+    A pattern without `{key}` is one fixed name: the courier ships such files one after the other.
+    """
+    named = pattern.replace("{origin}", origin).replace("{kind}", kind)
+    if "{key}" not in pattern:
+        return named
+    stem, dot, suffix = named.rpartition(".")
+    if "{key}" not in stem:
+        stem, dot, suffix = named, "", ""
+    whole = stem.replace("{key}", key) + (f"_v{version}" if version > 1 else "")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[:_LONGEST_NAME]
     ambiguous = "_" in origin or "_" in key or key != key.upper()
     if name != whole or ambiguous:
         name = f"{name}-{sha256(whole.encode()).hexdigest()[:10]}"
-    return f"{name}.xml"
+    return f"{name}{dot}{suffix}"
 
 
 def _posting(

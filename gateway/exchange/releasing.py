@@ -186,7 +186,7 @@ def _send_held(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     if not isinstance(written, Written):
         return f"{key} still cannot be written: {written[0].message}"
     now = site.ledger.now()
-    name = file_name(route.spec.origin, route.kind, key, int(row.ordinal))
+    name = file_name(target.spec.file_name, route.spec.origin, route.kind, key, int(row.ordinal))
     delivery = PlannedDelivery(str(row.target), name, written.alone)
     stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
     with site.ledger.write() as connection:

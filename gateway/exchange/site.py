@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, RouteSpec, TargetSpec
 from gateway.diagnostics import Problem
-from gateway.endpoints import AfterWork, Dropoff, Pickup, Source, Target, open_endpoint
+from gateway.endpoints import AfterWork, Source, Target, open_endpoint
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, Overrides
@@ -160,24 +160,30 @@ class Site:
     def source(self, spec: RouteSpec) -> Iterator[Source]:
         """The route's source, closed at the end of the block."""
         endpoint = self.drop_folder_of(spec)
-        after = spec.after
+        pickup = replace(spec.pickup, after=self._dated(spec.pickup.after, has_drop_folder=endpoint is not None))
         if endpoint is not None:
-            after = AfterWork(action=after.action, folder=after.folder, keep_failed=False)
-            source: Source = endpoint.source(Pickup("", spec.files, after))
+            source: Source = endpoint.source(replace(pickup, folder=""))
         else:
             assert spec.endpoint is not None
             opened = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-            source = opened.source(Pickup(spec.folder, spec.files, after))
+            source = opened.source(pickup)
         try:
             yield source
         finally:
             source.close()
 
+    def _dated(self, after: AfterWork, *, has_drop_folder: bool) -> AfterWork:
+        """The after-work action with the folder of today, by this machine's calendar."""
+        folder = after.folder
+        if folder is not None and "%" in folder:
+            folder = self.clock.now().astimezone().strftime(folder)
+        return AfterWork(action=after.action, folder=folder, keep_failed=not has_drop_folder)
+
     @contextmanager
     def target(self, spec: TargetSpec) -> Iterator[Target]:
         """The folder that a target's deliveries go to, closed at the end of the block."""
         endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-        target = endpoint.target(Dropoff(spec.folder))
+        target = endpoint.target(spec.dropoff)
         try:
             yield target
         finally:

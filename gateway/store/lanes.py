@@ -42,7 +42,13 @@ class RetryAt(msgspec.Struct, frozen=True):
     error: str
 
 
-DrainResult = Done | Again | RetryAt
+class WaitUntil(msgspec.Struct, frozen=True):
+    """Come back at `at`; nothing went wrong, and new work may come earlier."""
+
+    at: datetime
+
+
+DrainResult = Done | Again | RetryAt | WaitUntil
 Drain = Callable[[LaneLease], DrainResult]
 
 
@@ -307,6 +313,8 @@ class SqliteLanes:
         failures, error, ready = 0, None, None
         if isinstance(result, Again):
             ready = to_text(now)
+        elif isinstance(result, WaitUntil):
+            ready = to_text(result.at)
         elif isinstance(result, RetryAt):
             ready, error = to_text(result.at), result.error
         try:

@@ -20,7 +20,7 @@ from gateway.config.model import (
     ToModel,
 )
 from gateway.config.wording import ENDPOINT_TYPES, options_of
-from gateway.endpoints import AfterWork
+from gateway.endpoints import AfterWork, Dropoff
 from gateway.endpoints.ftp import FtpOptions, port_of
 from gateway.endpoints.local import LocalOptions
 from tests.config.conftest import Written
@@ -33,7 +33,14 @@ workers: 7
 merchants:
   acme: {company_id: "12345678", targets: {pohoda: {endpoint: out, folder: in, settings: {store: A, pack: 2}}}}
 targets:
-  shared: {endpoint: out, folder: all, answers: none, lookups: {payment: {cash: Hotově, card: Kartou}}}
+  shared:
+    endpoint: out
+    folder: all
+    file_name: orders.xml
+    temporary: "up/{name}.{attempt}"
+    done_file: "{name}.done"
+    answers: none
+    lookups: {payment: {cash: Hotově, card: Kartou}}
 endpoints:
   out: {type: local, path: /srv/out, create: false}
   shop-ftp:
@@ -46,6 +53,8 @@ endpoints:
     connect_timeout: 5
     data_timeout: 7.5
     passive: false
+    transfer_timeout: 100
+    minimum_rate: 0
 routes:
   shop:
     merchant: acme
@@ -55,6 +64,8 @@ routes:
       folder: /export
       files: ["orders*.xml", "o*.xml"]
       after: {move: taken}
+      sort: name
+      done_file: "{stem}.ok"
       give_up: 1 h
     every: 90 s
     mapping: shoptet/order
@@ -81,19 +92,27 @@ def test_every_option_is_read_to_what_it_means(written: Written) -> None:
     ftp = config.endpoints["shop-ftp"]
     assert isinstance(ftp, FtpOptions)
     assert (ftp.host, ftp.port, ftp.user, ftp.encoding) == ("ftp.example.cz", 2121, "shop", "windows-1250")
+    assert (ftp.transfer_timeout, ftp.minimum_rate) == (100.0, 0)
     assert (ftp.connect_timeout, ftp.data_timeout, ftp.passive) == (5.0, 7.5, False)
     assert (route.merchant, route.origin, route.read_lane) == ("acme", "shop-main", "read:acme/shop-main")
-    assert (route.endpoint, route.folder, route.files) == ("shop-ftp", "/export", ("orders*.xml", "o*.xml"))
-    assert route.after == AfterWork(action="move", folder="taken")
+    assert (route.endpoint, route.pickup.folder, route.pickup.files) == (
+        "shop-ftp",
+        "/export",
+        ("orders*.xml", "o*.xml"),
+    )
+    assert route.pickup.after == AfterWork(action="move", folder="taken")
+    assert (route.pickup.sort, route.pickup.done_file) == ("name", "{stem}.ok")
+    assert (route.to[1].file_name, route.to[1].has_fixed_name) == ("orders.xml", True)
+    assert route.to[1].dropoff == Dropoff("all", "up/{name}.{attempt}", "{name}.done")
     assert (route.give_up, route.every) == (timedelta(hours=1), timedelta(seconds=90))
     assert (route.mapping, route.lookups) == ("shoptet/order", {"payment": {"Bitcoin": "online"}})
     assert (route.totals, route.since, route.max_new) == ("warn", date(2026, 11, 1), 200)
     assert (route.rehearsal, route.on_change, route.on_cancel) == (True, "replace", "ignore")
     own, shared = route.to
-    assert (own.id, own.endpoint, own.folder) == ("acme/pohoda", "out", "in")
+    assert (own.id, own.endpoint, own.dropoff.folder) == ("acme/pohoda", "out", "in")
     assert (own.template, own.schema) == ("pohoda/order", "pohoda/data")
     assert own.settings == {"store": "B", "pack": "2", "company_id": "12345678"}
-    assert (shared.id, shared.folder, shared.schema) == ("acme/shared", "all", None)
+    assert (shared.id, shared.dropoff.folder, shared.schema) == ("acme/shared", "all", None)
     assert shared.lookups == {"payment": {"cash": "Hotově", "card": "Karta"}}
 
 
@@ -110,8 +129,8 @@ def test_what_is_left_out_gets_the_defaults_that_the_shipped_file_names(written:
     config = written.write(re.sub("^ {8}", "", site, flags=re.MULTILINE)).load()
     drop, far = config.routes["drop"], config.routes["far"]
     assert (config.spool, config.workers) == (written.folder / "spool", 4)
-    assert (drop.merchant, drop.endpoint, drop.files) == ("main", None, ("*.xml",))
-    assert drop.after == AfterWork(action="move", folder="done")
+    assert (drop.merchant, drop.endpoint, drop.pickup.files) == ("main", None, ("*.xml",))
+    assert drop.pickup.after == AfterWork(action="move", folder="done")
     assert (drop.give_up, drop.every, far.every) == (
         timedelta(minutes=10),
         timedelta(seconds=30),
@@ -119,7 +138,7 @@ def test_what_is_left_out_gets_the_defaults_that_the_shipped_file_names(written:
     )
     assert (drop.totals, drop.since, drop.max_new, drop.rehearsal) == (None, None, None, False)
     assert (drop.on_change, drop.on_cancel) == ("hold", "hold")
-    assert (drop.to[0].id, drop.to[0].folder, drop.to[0].settings) == ("pohoda", "", {})
+    assert (drop.to[0].id, drop.to[0].dropoff.folder, drop.to[0].settings) == ("pohoda", "", {})
     ftp = config.endpoints["far"]
     assert isinstance(ftp, FtpOptions)
     assert (port_of(ftp), ftp.encoding, ftp.connect_timeout, ftp.data_timeout, ftp.passive) == (
@@ -161,7 +180,7 @@ def test_what_happens_to_an_input_is_a_word_or_a_folder(
     written: Written, written_as: str, meant: AfterWork
 ) -> None:
     config = written.write(EVERYTHING.replace("{move: taken}", written_as)).load()
-    assert config.routes["shop"].after == meant
+    assert config.routes["shop"].pickup.after == meant
 
 
 def test_a_route_that_is_not_enabled_does_nothing_and_may_be_unfinished(written: Written) -> None:
@@ -171,9 +190,9 @@ def test_a_route_that_is_not_enabled_does_nothing_and_may_be_unfinished(written:
 
 def test_targets_know_the_places_of_their_settings(written: Written) -> None:
     own, shared = written.write(EVERYTHING).load().routes["shop"].to
-    assert str(own.where(("settings", "store"))) == "config.yaml:41:82"
+    assert str(own.where(("settings", "store"))) == "config.yaml:52:82"
     assert str(own.where(("settings", "pack"))) == "config.yaml:5:101"
-    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:42:70"
+    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:53:70"
 
 
 def test_the_committed_configuration_loads_without_a_problem_and_is_the_one_that_init_lays_out() -> None:

@@ -410,3 +410,28 @@ def test_an_empty_file_says_how_to_begin(written: Written) -> None:
          --> config.yaml
           = help: start it with `version: 1`
     """)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "temporary: '{name}.tmp'",
+            "a temporary name has both `{name}` and `{attempt}`, such as `{name}.{attempt}.part`",
+        ),
+        ("temporary: '../{name}.{attempt}'", "a temporary name has both `{name}` and `{attempt}`"),
+        ("temporary: 'a/b/{name}.{attempt}'", "a temporary name has both `{name}` and `{attempt}`"),
+        (
+            "temporary: '{attempt}-{name}'",
+            "a temporary name that ends like the file would be taken for it; add a suffix",
+        ),
+        ("done_file: ready", "a done-file is named after its file: `{name}.done` or `{stem}.ok`"),
+        ("done_file: '{name}'", "a done-file is named after its file: `{name}.done` or `{stem}.ok`"),
+        ("file_name: 'in/orders.xml'", "this cannot be a file's name: it has one of the characters"),
+        ("file_name: '{number}.xml'", "a file name may have the placeholders `{origin}`, `{kind}` and `{key}`"),
+    ],
+)
+def test_a_pattern_of_names_that_cannot_work_is_told(changed: Change, lines: str, said: str) -> None:
+    refused = changed("targets:\n", "targets:\n  odd: {endpoint: out, " + lines + "}\n").refused()
+    assert refused.count("error[") == 1
+    assert said in refused

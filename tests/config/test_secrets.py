@@ -116,4 +116,4 @@ def test_a_credential_of_systemd_is_read_from_its_folder(
 def test_a_reference_may_be_a_part_of_a_value(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAGE", "test")
     config = written.write(GOOD.replace("folder: /export", 'folder: "/export/${env:STAGE}/in"')).load()
-    assert config.routes["shop"].folder == "/export/test/in"
+    assert config.routes["shop"].pickup.folder == "/export/test/in"

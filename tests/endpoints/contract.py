@@ -179,6 +179,56 @@ class SourceContract:
         source.close()
         source.close()
 
+    def test_by_name_numbers_count_as_numbers(self, root: Path, open_source: Callable[..., Source]) -> None:
+        for name in ("order-10.xml", "order-9.xml", "order-100.xml"):
+            (root / name).write_bytes(b"<a/>")
+        listed = [entry.name for entry in open_source(sort="name").list()]
+        assert listed == ["order-9.xml", "order-10.xml", "order-100.xml"]
+
+    @pytest.mark.parametrize(("pattern", "marker"), [("{name}.done", "a.xml.done"), ("{stem}.ok", "a.ok")])
+    def test_with_done_files_a_file_counts_only_once_its_own_is_there(
+        self, root: Path, open_source: Callable[..., Source], pattern: str, marker: str
+    ) -> None:
+        source = open_source(done_file=pattern)
+        (root / "a.xml").write_bytes(b"<a/>")
+        (root / "b.xml").write_bytes(b"<a/>")
+        assert list(source.list()) == []
+        (root / marker).write_bytes(b"")
+        assert [entry.name for entry in source.list()] == ["a.xml"]
+
+    @pytest.mark.parametrize("after", [DELETE, MOVE])
+    def test_ack_removes_the_done_file_after_the_file(
+        self, root: Path, open_source: Callable[..., Source], after: AfterWork
+    ) -> None:
+        (root / "a.xml").write_bytes(b"<a/>")
+        (root / "a.xml.done").write_bytes(b"")
+        source = open_source(after=after, done_file="{name}.done")
+        (entry,) = source.list()
+        source.ack(entry, Outcome.DONE)
+        assert not (root / "a.xml").exists()
+        assert not (root / "a.xml.done").exists()
+
+    def test_a_done_file_whose_file_is_gone_is_removed_by_the_next_ack(
+        self, root: Path, open_source: Callable[..., Source]
+    ) -> None:
+        """The line may break between the two: an ack is repeated until it went through."""
+        (root / "a.xml").write_bytes(b"<a/>")
+        (root / "a.xml.done").write_bytes(b"")
+        source = open_source(after=DELETE, done_file="{name}.done")
+        (entry,) = source.list()
+        (root / "a.xml").unlink()
+        source.ack(entry, Outcome.DONE)
+        assert not (root / "a.xml.done").exists()
+
+    def test_ack_moves_into_folders_of_several_levels(
+        self, root: Path, open_source: Callable[..., Source]
+    ) -> None:
+        (root / "orders.xml").write_bytes(b"<a/>")
+        source = open_source(after=AfterWork(action="move", folder="archive/2026-11"))
+        (entry,) = source.list()
+        source.ack(entry, Outcome.DONE)
+        assert (root / "archive" / "2026-11" / "orders.xml").read_bytes() == b"<a/>"
+
     def test_two_hundred_files_are_listed_completely(self, root: Path, open_source: Callable[..., Source]) -> None:
         for number in range(200):
             (root / f"order-{number:03}.xml").write_bytes(b"<a/>")
@@ -289,6 +339,46 @@ class TargetContract:
             target.publish(staged)
         target.publish(target.stage("order-2.xml", b"<a/>", attempt="d2-1"))
         assert (root / "order-2.xml").exists()
+
+    @pytest.mark.parametrize(
+        "pattern", ["{name}.{attempt}.part", "incoming/{attempt}-{name}", "~{attempt}{name}.up"]
+    )
+    def test_the_temporary_name_is_as_the_receiver_needs_it(
+        self, root: Path, open_target: Callable[..., Target], pattern: str
+    ) -> None:
+        target = open_target(temporary=pattern)
+        staged = target.stage("order.xml", b"<a/>", attempt="d1-1")
+        assert staged.temporary == pattern.replace("{name}", "order.xml").replace("{attempt}", "d1-1")
+        assert (root / staged.temporary).read_bytes() == b"<a/>"
+        assert target.look(staged) is Look.STAGED
+        target.publish(staged)
+        assert (root / "order.xml").read_bytes() == b"<a/>"
+
+    def test_named_gives_the_names_that_stage_uses(self, open_target: Callable[..., Target]) -> None:
+        target = open_target()
+        assert target.named("order.xml", 4, attempt="d1-1") == target.stage("order.xml", b"<a/>", attempt="d1-1")
+
+    def test_a_done_file_follows_the_file(self, root: Path, open_target: Callable[..., Target]) -> None:
+        target = open_target(done_file="{stem}.ok")
+        staged = target.stage("order.xml", b"<a/>", attempt="d1-1")
+        assert not (root / "order.ok").exists()
+        target.publish(staged)
+        assert (root / "order.ok").read_bytes() == b""
+        assert target.look(staged) is Look.PUBLISHED
+
+    def test_a_publish_that_came_as_far_as_the_final_name_is_completed(
+        self, root: Path, open_target: Callable[..., Target]
+    ) -> None:
+        # given a publish that was broken off before its done-file
+        target = open_target(done_file="{name}.done")
+        staged = target.stage("order.xml", b"<a/>", attempt="d1-1")
+        target.publish(staged)
+        (root / "order.xml.done").unlink()
+        # then that is seen, and publishing again completes it
+        assert target.look(staged) is Look.UNMARKED
+        target.publish(staged)
+        assert target.look(staged) is Look.PUBLISHED
+        assert sorted(path.name for path in root.iterdir()) == ["order.xml", "order.xml.done"]
 
     def test_many_files_go_over_one_target(self, root: Path, open_target: Callable[..., Target]) -> None:
         target = open_target()

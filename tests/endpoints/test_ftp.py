@@ -55,8 +55,10 @@ class TestFtpSource(SourceContract):
         opened: list[Source] = []
         with ftp_server(root, **self.options) as server:
 
-            def source(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
-                opened.append(endpoint(server).source(Pickup(folder, tuple(files), after)))
+            def source(
+                folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP, **more: Any
+            ) -> Source:
+                opened.append(endpoint(server).source(Pickup(folder, tuple(files), after, **more)))
                 return opened[-1]
 
             yield source
@@ -78,8 +80,8 @@ class TestFtpTarget(TargetContract):
         opened: list[Target] = []
         with ftp_server(root) as server:
 
-            def target(folder: str = "") -> Target:
-                opened.append(endpoint(server).target(Dropoff(folder)))
+            def target(folder: str = "", **more: Any) -> Target:
+                opened.append(endpoint(server).target(Dropoff(folder, **more)))
                 return opened[-1]
 
             yield target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,10 @@ class TestLocalSource(SourceContract):
 
     @pytest.fixture
     def open_source(self, root: Path) -> Callable[..., Source]:
-        def opened(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
-            return endpoint(root).source(Pickup(folder, tuple(files), after))
+        def opened(
+            folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP, **more: Any
+        ) -> Source:
+            return endpoint(root).source(Pickup(folder, tuple(files), after, **more))
 
         return opened
 
@@ -49,7 +52,7 @@ class TestLocalTarget(TargetContract):
 
     @pytest.fixture
     def open_target(self, root: Path) -> Callable[..., Target]:
-        return lambda folder="": endpoint(root).target(Dropoff(folder))
+        return lambda folder="", **more: endpoint(root).target(Dropoff(folder, **more))
 
 
 def test_a_missing_folder_is_made_where_the_endpoint_may(tmp_path: Path) -> None:
