@@ -4,45 +4,66 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from gateway.clock import SystemClock
+from gateway.config.routes import RouteSpec
 from gateway.diagnostics import Problem
 from gateway.endpoints import AnyOptions
 from gateway.endpoints.ftp import FtpOptions
+from gateway.endpoints.http import HttpOptions, may_be_secret
 from gateway.yamlfile import YamlFile
 
 
-def inline_secrets(data: Any) -> frozenset[tuple[str, str]]:
-    """The (endpoint, option) pairs whose secret stands in the file itself; the secrets are not kept."""
+def inline_secrets(data: Any) -> frozenset[tuple[str, ...]]:
+    """The places (endpoint, option, and name in a table) whose secret stands in the file itself, without it."""
     endpoints = data.get("endpoints") if isinstance(data, dict) else None
-    secret = {
+    return frozenset(
+        (name, *place)
+        for name, options in (endpoints.items() if isinstance(endpoints, dict) else ())
+        for place, value in _given(options)
+        if isinstance(value, str) and "${" not in value
+    )
+
+
+def _given(options: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What was given to an endpoint for its secret options, and what may be secret of their tables."""
+    for option, value in options.items() if isinstance(options, dict) else ():
+        if option in _options_with("secret"):
+            yield (option,), value
+        elif option in _options_with("secrets") and isinstance(value, dict):
+            found = ((name, inner) for name, inner in value.items() if may_be_secret(name, str(inner)))
+            yield from (((option, name), inner) for name, inner in found)
+
+
+def _options_with(mark: str) -> frozenset[str]:
+    return frozenset(
         name
         for model in get_args(AnyOptions)
         for name, field in model.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("secret") is True
-    }
-    return frozenset(
-        (name, key)
-        for name, options in (endpoints.items() if isinstance(endpoints, dict) else ())
-        for key, value in (options.items() if isinstance(options, dict) else ())
-        if key in secret and isinstance(value, str) and "${" not in value
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark) is True
     )
 
 
 def cautions(
-    file: YamlFile, inline: frozenset[tuple[str, str]], endpoints: dict[str, AnyOptions]
+    file: YamlFile,
+    inline: frozenset[tuple[str, ...]],
+    endpoints: Mapping[str, AnyOptions],
+    routes: Mapping[str, RouteSpec],
 ) -> Iterator[Problem]:
     """Warnings about one file of a configuration that loads."""
     readable = ", which others can read" if _others_can_read(Path(file.path)) else ""
-    for name, key in sorted(inline):
+    for name, *place in sorted(inline):
+        key = place[-1]
+        secret = name if len(place) == 1 else f"{name}-{key}"
         yield Problem(
             code="C009",
             level="warning",
             message=f"the secret `{key}` of `{name}` stands in the file{readable}",
-            span=file.span(("endpoints", name, key), key=True),
-            help=f"write `{key}: ${{file:secrets/{name}}}` (or env, cred), and put it there",
+            span=file.span(("endpoints", name, *place), key=True),
+            help=f"write `{key}: ${{file:secrets/{secret}}}` (or env, cred), and put it there",
         )
     for name, options in endpoints.items():
         here = ("endpoints", name) in file.spans
@@ -53,6 +74,25 @@ def cautions(
                 message=f"`{name}` is plain FTP: the password and the orders travel readable",
                 span=file.span(("endpoints", name), key=True),
                 help="write `tls: explicit` if the server knows TLS (`gateway probe` tells)",
+            )
+        if here and isinstance(options, HttpOptions) and options.tells_secrets_openly:
+            yield Problem(
+                code="C010",
+                level="warning",
+                message=f"`{name}` is plain HTTP: its secrets and the orders travel readable",
+                span=file.span(("endpoints", name), key=True),
+                help="write `https://` if the server knows it (`gateway probe` tells)",
+            )
+    for name, route in routes.items():
+        slot = route.schedule.doubtful(SystemClock().now()) if route.schedule else None
+        if slot is not None and ("routes", name) in file.spans:
+            yield Problem(
+                code="C011",
+                level="warning",
+                message=f"`schedule` of `{name}` has a run at {slot}, when the clock is changed: "
+                "that minute comes twice or never",
+                span=file.span(("routes", name, "schedule"), key=True),
+                help="it is run once, perhaps an hour late; choose a time before 02:00 or after 04:00",
             )
 
 

@@ -51,7 +51,7 @@ class _Part:
     file: YamlFile
     data: dict[str, Any]
     root: bool
-    inline: frozenset[tuple[str, str]] = frozenset()
+    inline: frozenset[tuple[str, ...]] = frozenset()
 
 
 def load(path: Path) -> Config:
@@ -76,7 +76,9 @@ def load(path: Path) -> Config:
         routes={},
     )
     routes = Resolver(model, [part.file for part in parts], problems).routes()
-    doubtful = [problem for part in parts for problem in cautions(part.file, part.inline, config.endpoints)]
+    doubtful = [
+        problem for part in parts for problem in cautions(part.file, part.inline, config.endpoints, routes)
+    ]
     return replace(config, routes=routes, problems=tuple(problems), cautions=tuple(doubtful))
 
 

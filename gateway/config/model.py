@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from gateway.config.schedule import parse as parse_schedule
 from gateway.endpoints import EndpointModel, cannot_be_asked_for, name_trouble
 
 _UNITS = {
@@ -79,9 +81,18 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("a time zone has a name such as `Europe/Prague` or `Europe/Bucharest`") from None
+    return value
+
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 DoneFile = Annotated[str, AfterValidator(_done_file)]
 Temporary = Annotated[str, AfterValidator(_temporary)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Size = Annotated[int, BeforeValidator(_size)]
@@ -146,6 +157,18 @@ class ToModel(Model):
     )
 
 
+class ExpectModel(Model):
+    """How often a route is expected to bring something."""
+
+    every: Duration = Field(description="an input is expected at least this often")
+    warn_after: Duration = Field(
+        default=timedelta(0), description="how much later than that it is told as a warning; default at once"
+    )
+    error_after: Duration | None = Field(
+        default=None, description="how much later it is told as an error; default after `every` once more"
+    )
+
+
 class RouteModel(Model):
     """One configured exchange: from where, by which mapping, to which targets."""
 
@@ -153,6 +176,14 @@ class RouteModel(Model):
     origin: Name = Field(description="the shop or marketplace account that numbers the documents")
     from_: FromModel = Field(default=FromModel(), alias="from", description="where inputs come from")
     every: Duration | None = Field(default=None, description="how often a remote source is asked; default 5 min")
+    schedule: Annotated[tuple[str, ...], BeforeValidator(parse_schedule)] | None = Field(
+        default=None,
+        description="set times instead of `every`: `06:00`, `14:30 mon-fri`, a cron line, or a list of them",
+    )
+    timezone: TimeZone = Field(default="Europe/Prague", description="the time zone of `schedule`")
+    expect: ExpectModel | None = Field(
+        default=None, description="how often an input is expected; a route that brings none is late"
+    )
     mapping: str = Field(description="the mapping, such as `shoptet/order`")
     lookups: dict[str, dict[str, str]] = Field(
         default={}, description="additions to the mapping's lookups, such as `payment: {Bitcoin: online}`"

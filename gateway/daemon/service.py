@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -23,11 +23,12 @@ from gateway.daemon.watching import Watching
 from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
-from gateway.exchange.courier import Courier
+from gateway.exchange.courier import Courier, delay
 from gateway.exchange.intake import Waiting
-from gateway.exchange.reading import read_route
+from gateway.exchange.reading import held_reason, read_route
 from gateway.exchange.requests import carry_out_open
-from gateway.exchange.site import Site
+from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.slots import close_slot, open_slot
 from gateway.store import tables
 from gateway.store.lanes import Done, DrainResult, RetryAt
 from gateway.store.ledger import LaneLease, LaneLost
@@ -126,7 +127,9 @@ class Service:
     def _add_jobs(self, scheduler: BackgroundScheduler) -> None:
         for name, route in self._site.routes.items():
             seconds = max(1, int(route.spec.every.total_seconds()))
-            scheduler.add_job(self._hint, IntervalTrigger(seconds=seconds, timezone="UTC"), args=[name], id=name)
+            schedule = route.spec.schedule
+            trigger = schedule.trigger() if schedule else IntervalTrigger(seconds=seconds, timezone="UTC")
+            scheduler.add_job(self._hint, trigger, args=[name], id=name)
 
     def _hint(self, route: str) -> None:
         """Look at a route now. Called by clocks and by file system events: it touches memory alone."""
@@ -155,6 +158,8 @@ class Service:
         """The local folders that can be watched, by route."""
         folders = {}
         for name, route in self._site.routes.items():
+            if route.spec.schedule is not None:
+                continue
             if route.spec.endpoint is None:
                 folders[name] = self._site.spool.drop_folder(name)
             elif isinstance(options := self._site.config.endpoints[route.spec.endpoint], LocalOptions):
@@ -179,12 +184,30 @@ class Service:
         for name in self._due.take(routes, self._clock.now()):
             if self.stop.is_set():
                 break
-            result = read_route(site, routes[name], self._waiting, lease=lease)
-            if result.look_again is not None:
-                self._due.add(name, result.look_again)
+            again = self._read_one(routes[name], lease)
+            if again is not None:
+                self._due.add(name, again)
                 with site.ledger.write() as connection:
-                    site.lanes.wake(connection, lease.lane, result.look_again)
+                    site.lanes.wake(connection, lease.lane, again)
         return Done()
+
+    def _read_one(self, route: PreparedRoute, lease: LaneLease) -> datetime | None:
+        """Look at one route's source; returns when it is to be looked at again out of its turn.
+
+        A slot of a schedule is done only once its source could be read: until then it is tried again.
+        """
+        slot = open_slot(self._site, route.spec)
+        if route.spec.schedule is not None and slot is None:
+            return None
+        if slot is not None and held_reason(self._site, f"route:{route.spec.name}") is not None:
+            return None
+        result = read_route(self._site, route, self._waiting, lease=lease)
+        if slot is None or result.look_again is not None:
+            return result.look_again
+        if result.problem is not None:
+            return self._clock.now() + delay(result.failures)
+        close_slot(self._site, route.spec, slot)
+        return None
 
     def _ship(self, lease: LaneLease) -> DrainResult:
         target = self._site.targets().get(lease.lane.removeprefix("ship:"))

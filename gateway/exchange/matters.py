@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from gateway.diagnostics import Problem, from_json
+from gateway.exchange.lateness import lateness
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import of_json
@@ -31,6 +32,7 @@ def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
         *_set_aside_and_held(connection),
         *_failed_inputs(connection),
         *_holds(connection),
+        *_late(site, connection),
         *_orphans(site, connection),
     )
 
@@ -101,6 +103,16 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
         OpenMatter("not put away", row.name, row.route, "", f"{row.error}", f"gateway show {row.exchange_id}")
         for row in connection.execute(owed)
     ]
+    return found
+
+
+def _late(site: Site, connection: Connection) -> list[OpenMatter]:
+    """Routes that bring less often than they are expected to."""
+    found = []
+    for name, spec in site.config.routes.items():
+        problem = lateness(site, connection, spec)
+        if problem is not None:
+            found.append(OpenMatter("late", name, name, "", problem.message, "gateway status"))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import func, select
 
 from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, PartnerRefused
@@ -31,6 +31,7 @@ class ReadResult:
     exchanges: tuple[str, ...] = ()
     problem: Problem | None = None
     look_again: datetime | None = None
+    failures: int = 0
 
 
 def recover(site: Site, lease: LaneLease | None = None, *, routes: Sequence[str] | None = None) -> int:
@@ -61,9 +62,9 @@ def read_route(
         return ReadResult(route.spec.name)
     full = disk_problem(site)
     if full is not None:
-        note_scan(site, route.spec.name, full)
+        failures = note_scan(site, route.spec.name, full)
         emit("disk_full", level="error", route=route.spec.name, reason=full.message)
-        return ReadResult(route.spec.name, problem=full)
+        return ReadResult(route.spec.name, problem=full, failures=failures)
     recover(site, lease, routes=[route.spec.name])
     intake = Intake(site, route, waiting, patient=patient, lease=lease)
     try:
@@ -75,7 +76,7 @@ def read_route(
         if isinstance(error, PartnerRefused) and failures >= LOGIN_ATTEMPTS:
             hold_for_refusal(site, f"route:{route.spec.name}", error)
         emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
-        return ReadResult(route.spec.name, problem=problem)
+        return ReadResult(route.spec.name, problem=problem, failures=failures)
     note_scan(site, route.spec.name, taken.refused)
     return ReadResult(route.spec.name, taken.exchanges, taken.refused, taken.look_again)
 
@@ -129,7 +130,11 @@ def note_scan(site: Site, route: str, problem: Problem | None) -> int:
             before = connection.execute(select(table.c.failures).where(table.c.route == route)).scalar() or 0
             failures = before + 1
             values = {"scanned_at": now, "failures": failures, "problem": problems_as_json([problem])}
-        _upsert(connection, route, values)
+        known_since = func.coalesce(table.c.known_since, now)
+        statement = insert_into(connection, table).values(route=route, known_since=now, **values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["route"], set_={**values, "known_since": known_since})
+        )
     return failures
 
 
@@ -138,8 +143,3 @@ def held_reason(site: Site, scope: str) -> str | None:
     with site.ledger.read() as connection:
         reason = connection.execute(select(tables.hold.c.reason).where(tables.hold.c.scope == scope)).scalar()
     return None if reason is None else str(reason)
-
-
-def _upsert(connection: Connection, route: str, values: dict[str, object]) -> None:
-    statement = insert_into(connection, tables.route_state).values(route=route, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["route"], set_=values))

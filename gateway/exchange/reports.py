@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, Row, and_, func, select
 
 from gateway.clock import from_text, to_text
 from gateway.diagnostics import Problem, plural
+from gateway.exchange.lateness import lateness
 from gateway.exchange.matters import OpenMatter, all_problems, first_problem, open_matters
 from gateway.exchange.naming import resolve
 from gateway.exchange.site import Site
@@ -19,7 +21,7 @@ from gateway.store.ledger import of_json
 
 _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _quarantine, _document, _timeline = tables.quarantine, tables.document, tables.timeline
-RouteHealth = Literal["up", "held", "down", "broken"]
+RouteHealth = Literal["up", "held", "down", "broken", "late"]
 
 
 class RouteStatus(msgspec.Struct, frozen=True):
@@ -182,6 +184,8 @@ def _route_status(
         health = "held"
     elif problem is not None:
         health = "down"
+    elif (late := lateness(site, connection, site.config.routes[name])) is not None:
+        health, problem = "late", late
     waiting = sum(deliveries.get(found, 0) for found in ("drafted", "deferred", "shipping"))
     return RouteStatus(
         route=name,
@@ -224,8 +228,11 @@ def _next(
             if row is not None and row.ready_at is not None:
                 return f"tries {target.spec.id} again {_in(site, row.ready_at)} ({row.error})"
     spec = site.routes[name].spec
-    if spec.endpoint is None:
+    if spec.endpoint is None and spec.schedule is None:
         return "watches its drop folder"
+    if spec.schedule is not None:
+        at = spec.schedule.next_at(site.clock.now())
+        return "-" if at is None else f"at {at.astimezone(ZoneInfo(spec.schedule.timezone)):%Y-%m-%d %H:%M}"
     return f"every {_span(spec.every)}"
 
 

@@ -1,0 +1,51 @@
+"""Whether a route brings as often as it is expected to: nothing coming is a fault too, and the quietest one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from gateway.clock import from_text
+from gateway.config import RouteSpec
+from gateway.diagnostics import Problem
+from gateway.exchange.site import Site
+from gateway.store import tables
+
+_exchange, _state = tables.exchange, tables.route_state
+
+
+def lateness(site: Site, connection: Connection, spec: RouteSpec) -> Problem | None:
+    """Why a route is late, first as a warning, later as an error; None where it is not or nothing is expected."""
+    expected = spec.expect
+    if expected is None:
+        return None
+    last = connection.execute(
+        select(func.max(_exchange.c.received_at)).where(_exchange.c.route == spec.name)
+    ).scalar()
+    began = connection.execute(select(_state.c.known_since).where(_state.c.route == spec.name)).scalar()
+    since = last or began
+    if since is None:
+        return None
+    overdue = site.clock.now() - from_text(since) - expected.every
+    if overdue <= expected.warn_after:
+        return None
+    what = f"{'the last input came' if last else 'nothing has come since'} {_when(from_text(since))}"
+    every = _span(expected.every.total_seconds())
+    return Problem(
+        code="G015",
+        level="error" if overdue > expected.error_after else "warning",
+        message=f"`{spec.name}` is late: {what}, and one is expected every {every}",
+        help="look whether the shop still exports; `expect:` of the route says how often",
+    )
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _span(seconds: float) -> str:
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} s"
