@@ -7,7 +7,8 @@
     ├── ConfigError                  4  config.yaml does not load (its problems are carried along)
     ├── ExchangesFailed              5  some exchanges failed
     ├── EndpointError                6  a partner did not do what was asked; `retryable` says if waiting helps
-    │   ├── EndpointUnreachable      6  no connection, time-out, cut line: retryable
+    │   ├── EndpointUnreachable      6  time-out, cut line, a passing refusal: retryable
+    │   │   └── HostUnreachable      6  no connection to the host at all
     │   ├── EndpointRefused          6  rights, name: permanent
     │   │   └── PartnerRefused       6  whatever goes there is refused: three in a row hold the route or target
     │   │       ├── LoginRefused     6  the account
@@ -91,6 +92,10 @@ class EndpointUnreachable(EndpointError):
     """No connection, a time-out, a cut line or a passing refusal: trying again later may help."""
 
     retryable = True
+
+
+class HostUnreachable(EndpointUnreachable):
+    """Not even a connection: whatever else goes to that host would wait for the same time-out."""
 
 
 class EndpointRefused(EndpointError):

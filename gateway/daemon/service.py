@@ -97,7 +97,8 @@ class Service:
             try:
                 self._hinted.clear()
                 self._wake_due()
-                carry_out_open(self._site)
+                if carry_out_open(self._site):
+                    self._hint_everything()
                 if self._reload.is_set():
                     self._reload.clear()
                     if self._load_again():

@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import Dropoff, Entry, Pickup, Traits, TransferOptions
+from gateway.endpoints.base import Dropoff, Entry, Memory, Pickup, Traits, TransferOptions
 from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
@@ -28,6 +28,7 @@ from gateway.errors import (
     EndpointRefused,
     EndpointUnreachable,
     HostNotTrusted,
+    HostUnreachable,
     LoginRefused,
     OutcomeUnknown,
 )
@@ -75,11 +76,12 @@ class FtpEndpoint:
 
     def __init__(self, name: str, options: FtpOptions, *, root: Path) -> None:
         self.name = name
-        self.traits = Traits(max_connections=options.max_connections)
+        host = f"{options.host.lower()}:{port_of(options)}"
+        self.traits = Traits(host=host, max_connections=options.max_connections)
         ca_file = root / options.ca_file if options.ca_file else None
         self._options = options.model_copy(update={"ca_file": ca_file})
 
-    def source(self, pickup: Pickup) -> RemoteSource:
+    def source(self, pickup: Pickup, memory: Memory | None = None) -> RemoteSource:
         """A folder as a source."""
         return RemoteSource(FtpFolder(self._options, pickup.folder), pickup)
 
@@ -141,7 +143,7 @@ class FtpFolder:
             ) from error
         except ftplib.error_temp as error:
             self.drop()
-            raise EndpointUnreachable(
+            raise self._unreached(step)(
                 f"{self.place}: cannot {what}: the server says `{_said(error)}`", code="E001"
             ) from error
         except UnicodeError as error:
@@ -155,8 +157,14 @@ class FtpFolder:
             raise EndpointRefused(f"{self.place}: cannot {what}: {error}", code="E009") from error
         except (OSError, EOFError, ftplib.Error) as error:
             self.drop()
-            kind = OutcomeUnknown if unknown else EndpointUnreachable
-            raise kind(f"{self.place}: cannot {what}: {_words(error)}", code="E001") from error
+            raise self._unreached(step, unknown=unknown)(
+                f"{self.place}: cannot {what}: {_words(error)}", code="E001"
+            ) from error
+
+    def _unreached(self, step: Callable[[], object], *, unknown: bool = False) -> type[EndpointError]:
+        if unknown:
+            return OutcomeUnknown
+        return HostUnreachable if step == self._connected else EndpointUnreachable
 
     def close(self) -> None:
         """Say goodbye politely, and never fail on it."""
@@ -246,8 +254,8 @@ class FtpFolder:
             told, _, name = line.partition(" ")
             facts = {key.lower(): value for key, _, value in (fact.partition("=") for fact in told.split(";"))}
             if facts.get("type", "file").lower() == "file" and wanted(name):
-                size = facts.get("size")
-                yield Entry(name, int(size) if size else None, _time(facts.get("modify")))
+                size = facts.get("size", "")
+                yield Entry(name, int(size) if size.isdecimal() else None, _time(facts.get("modify")))
 
     def _by_nlst(self, ftp: ftplib.FTP, wanted: Callable[[str], bool]) -> Iterator[Entry]:
         try:
@@ -290,13 +298,11 @@ class FtpFolder:
             raise
 
     def _size_by_list(self, ftp: ftplib.FTP, name: str) -> int | None:
+        folder, _, last = name.rpartition("/")
         lines: list[str] = []
-        ftp.retrlines("LIST", lines.append)
-        for line in lines:
-            parts = line.split(None, 8)
-            if len(parts) == 9 and parts[8] == name and parts[4].isdigit():
-                return int(parts[4])
-        return None
+        ftp.retrlines(f"LIST {folder}" if folder else "LIST", lines.append)
+        sizes = (_listed_size(line, last) for line in lines)
+        return next((size for size in sizes if size is not None), None)
 
     def _connected(self) -> ftplib.FTP:
         if self._ftp is not None:
@@ -371,6 +377,17 @@ def keep_alive(line: socket.socket) -> None:
 def port_of(options: FtpOptions) -> int:
     """The port of the control connection: the given one, else the usual one of the kind of encryption."""
     return options.port or (990 if options.tls == "implicit" else 21)
+
+
+def _listed_size(line: str, name: str) -> int | None:
+    """The size of a file in a line of LIST, as Unix or as Windows writes it; None where the line is another's."""
+    unix = line.split(None, 8)
+    if len(unix) == 9 and line.startswith("-") and unix[8] == name and unix[4].isdecimal():
+        return int(unix[4])
+    windows = line.split(None, 3)
+    if len(windows) == 4 and line[0].isdecimal() and windows[3] == name and windows[2].isdecimal():
+        return int(windows[2])
+    return None
 
 
 def _code(error: Exception) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from gateway.endpoints.base import Dropoff, Entry, Pickup, Traits, TransferOptions
+from gateway.endpoints.base import Dropoff, Entry, Memory, Pickup, Traits, TransferOptions
 from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
@@ -26,6 +26,7 @@ from gateway.errors import (
     EndpointRefused,
     EndpointUnreachable,
     HostNotTrusted,
+    HostUnreachable,
     LoginRefused,
     OutcomeUnknown,
 )
@@ -38,6 +39,12 @@ _BLOCK = 1 << 15
 _REQUESTS_AHEAD = 64
 _KEEPALIVE = 30
 _GONE = (errno.ENOENT,)
+_NO_ANSWER = {
+    "No existing session": "no answer in time",
+    "Authentication timeout.": "no answer in time",
+    "Authentication failed: transport shut down or saw EOF": "the server closed the connection",
+}
+"""What paramiko says, also as a failed login, where the server only did not answer."""
 
 
 class SftpOptions(TransferOptions):
@@ -66,11 +73,12 @@ class SftpEndpoint:
 
     def __init__(self, name: str, options: SftpOptions, *, root: Path) -> None:
         self.name = name
-        self.traits = Traits(max_connections=options.max_connections)
+        host = f"{options.host.lower()}:{options.port}"
+        self.traits = Traits(host=host, max_connections=options.max_connections)
         self._options = options
         self._root = root
 
-    def source(self, pickup: Pickup) -> RemoteSource:
+    def source(self, pickup: Pickup, memory: Memory | None = None) -> RemoteSource:
         """A folder as a source."""
         return RemoteSource(SftpFolder(self.name, self._options, self._root, pickup.folder), pickup)
 
@@ -131,6 +139,11 @@ class SftpFolder:
                 f"{self._options.known_hosts} and run `gateway trust-host {self._endpoint}`",
             ) from error
         except paramiko.AuthenticationException as error:
+            if str(error) in _NO_ANSWER:  # the line, not the password
+                trouble = self._trouble(what, error, unknown=unknown)
+            if step == self._connected and isinstance(trouble, EndpointUnreachable):
+                raise HostUnreachable(trouble.message, code=trouble.code, help=trouble.help) from error
+            raise trouble from error
             self.drop()
             raise LoginRefused(
                 f"{self._options.host}: the login of `{self._options.user}` is refused",
@@ -145,7 +158,10 @@ class SftpFolder:
                 help="set `encoding:` of the endpoint to the server's, such as windows-1250",
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise self._trouble(what, error, unknown=unknown) from error
+            trouble = self._trouble(what, error, unknown=unknown)
+            if step == self._connected and isinstance(trouble, EndpointUnreachable):
+                raise HostUnreachable(trouble.message, code=trouble.code, help=trouble.help) from error
+            raise trouble from error
 
     def _trouble(self, what: str, error: BaseException, *, unknown: bool) -> EndpointError:
         number = getattr(error, "errno", None)
@@ -345,6 +361,8 @@ def _words(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, EOFError):
         return "the server closed the connection"
+    if str(error) in _NO_ANSWER:
+        return _NO_ANSWER[str(error)]
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"{text[:1].lower()}{text[1:200]}"
 

@@ -32,8 +32,8 @@ from gateway.store.ledger import LaneLease, new_exchange_id, tell
 from gateway.telemetry import emit
 
 _exchange, _ack = tables.exchange, tables.ack
-_SECOND_LOOK_LOCAL = 0.2
-_SECOND_LOOK_REMOTE = 2.0
+_SECOND_LOOK_LOCAL = timedelta(seconds=0.2)
+_SECOND_LOOK_REMOTE = timedelta(seconds=2)
 _LOOK_AGAIN = timedelta(seconds=2)
 _CHUNK = 400
 _OF_ONE_FILE = ("E003", "E004", "E006", "E009")
@@ -41,9 +41,10 @@ _OF_ONE_FILE = ("E003", "E004", "E006", "E009")
 
 @dataclass
 class Waiting:
-    """Files that are not whole yet, and since when; forgotten when the daemon ends."""
+    """Files that are not whole yet or were seen once, and since when; forgotten when the daemon ends."""
 
     since: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    seen: dict[str, dict[str, tuple[Entry, datetime]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ class Intake:
         Raises EndpointError where the source cannot be listed.
         """
         self._pay_owed(source)
-        taken, unfinished, refused = [], False, None
-        for entry in self._candidates(source):
+        taken, refused = [], None
+        candidates, unfinished = self._candidates(source)
+        for entry in candidates:
             if self._site.stopping.is_set():
                 break
             if cannot_be_asked_for(entry.name):
@@ -130,8 +132,8 @@ class Intake:
 
     # -- which files ---------------------------------------------------------------------------------
 
-    def _candidates(self, source: Source) -> list[Entry]:
-        """The entries that are new and stand still."""
+    def _candidates(self, source: Source) -> tuple[list[Entry], bool]:
+        """The entries that are new and stand still, and whether there are others that have yet to prove it."""
         entries, seen_again = [], []
         with self._site.ledger.read() as connection:
             for entry in source.list():
@@ -141,15 +143,28 @@ class Intake:
                 else:
                     seen_again.append(known)
         self._note_seen(seen_again)
-        if not entries:
-            return []
+        if self._patient and self._site.is_remote(self._route.spec):
+            return self._seen_before(entries)
+        if all(entry.whole for entry in entries):
+            return entries, False
         self._wait_for_second_look()
         again = {entry.name: entry for entry in source.list()}
-        return [entry for entry in entries if again.get(entry.name) == entry]
+        standing = [entry for entry in entries if again.get(entry.name) == entry]
+        return standing, len(standing) < len(entries)
 
     def _wait_for_second_look(self) -> None:
         remote = self._site.is_remote(self._route.spec)
-        self._pause(threading.Event(), _SECOND_LOOK_REMOTE if remote else _SECOND_LOOK_LOCAL)
+        self._pause(threading.Event(), (_SECOND_LOOK_REMOTE if remote else _SECOND_LOOK_LOCAL).total_seconds())
+
+    def _seen_before(self, entries: Sequence[Entry]) -> tuple[list[Entry], bool]:
+        """Those that were the same some seconds ago. No worker and no connection waits for the second look."""
+        now = self._site.clock.now()
+        before = self._waiting.seen.get(self._route.spec.name, {})
+        known = {e.name: before[e.name] if before.get(e.name, (None,))[0] == e else (e, now) for e in entries}
+        standing = [e for e in entries if e.whole or now - known[e.name][1] >= _SECOND_LOOK_REMOTE]
+        taken = {entry.name for entry in standing}
+        self._waiting.seen[self._route.spec.name] = {n: seen for n, seen in known.items() if n not in taken}
+        return standing, len(standing) < len(entries)
 
     def _known_as(self, connection: Connection, entry: Entry) -> str | None:
         """The exchange that took this very file in: its after-work action is owed, or it is kept there."""

@@ -14,6 +14,7 @@ from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, PartnerRefused
 from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
 from gateway.exchange.intake import Intake, Waiting
+from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.pipeline import process
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
@@ -68,8 +69,10 @@ def read_route(
     recover(site, lease, routes=[route.spec.name])
     intake = Intake(site, route, waiting, patient=patient, lease=lease)
     try:
-        with site.source(route.spec) as source:
+        with site.source(route.spec, wait=not patient) as source:
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
+    except NoConnectionFree as busy:
+        return ReadResult(route.spec.name, look_again=busy.again)
     except EndpointError as error:
         problem = endpoint_problem(error)
         failures = note_scan(site, route.spec.name, problem)

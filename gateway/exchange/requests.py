@@ -72,6 +72,7 @@ def carry_out_open(site: Site) -> int:
 
 def carry_out(site: Site, actor: str, action: Action, arguments: Arguments, *, dry_run: bool = False) -> list[str]:
     """Do what was asked and tell it line by line. Raises UsageError for names that mean nothing."""
+    site.partners.try_all_again()
     steps = _STEPS[action](site, actor, arguments)
     if dry_run:
         return [f"would {step.text}" for step in steps]

@@ -162,7 +162,7 @@ def _look_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         return f"{row.name}: nobody can look there; {undecided}"
     with site.lanes.exclusively(target.lane) as lease:
         try:
-            with site.target(target.spec) as side:
+            with site.target(target.spec, wait=True) as side:
                 if row.place is not None and row.place != side.place:
                     return f"{row.name} was on its way to {row.place}, the target is {side.place} now; {undecided}"
                 found = side.look(Staged(str(row.name), str(row.staged_name), int(row.size)))
@@ -173,7 +173,7 @@ def _look_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
             return (
                 f"{row.name}: neither it nor its temporary file is there: it was taken, or never came; {undecided}"
             )
-        states = {Look.STAGED: "shipping", Look.PUBLISHED: "delivered"}
+        states = {Look.STAGED: "shipping", Look.UNMARKED: "shipping", Look.PUBLISHED: "delivered"}
         with site.ledger.write(lease) as connection:
             connection.execute(
                 update(_delivery)
