@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,11 @@ from gateway import library
 from gateway.cli.converting import convert
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
-from gateway.diagnostics import Problem, count_line, one_line, plural
+from gateway.diagnostics import Problem, Span, count_line, one_line, plural
 from gateway.errors import ConfigError, ProblemsFound, UsageError
+
+if TYPE_CHECKING:
+    from gateway.config import Config
 
 _UNLOADED = "does not load"
 _FILES = {"mappings": ".yaml", "templates": ".xml.j2", "xsd": ".xsd"}
@@ -149,7 +152,7 @@ def _check_config(session: Session) -> _Result:
         config = session.config()
     except ConfigError as error:
         return name, _UNLOADED, error.problems
-    problems = [*config.problems, *config.cautions]
+    problems = [*config.problems, *config.cautions, *_unknown_addresses(config, name)]
     for spec in config.routes.values():
         try:
             prepare_route(config, spec)
@@ -157,6 +160,24 @@ def _check_config(session: Session) -> _Result:
             problems += [problem for problem in error.problems if problem not in problems]
     about = f"{plural(len(config.routes), 'route')}, {plural(len(config.endpoints), 'endpoint')}"
     return name, about, tuple(problems)
+
+
+def _unknown_addresses(config: Config, name: str) -> list[Problem]:
+    """The addresses of alerts that nothing can be sent to. Looked at here only: the library is slow to load."""
+    if config.alerts is None:
+        return []
+    from gateway.endpoints.notices import why_no_address
+
+    return [
+        Problem(
+            code="C012",
+            message=f"address {number} of `notify` under `alerts` cannot be used: {reason}",
+            span=Span(file=name),
+            help="`gateway probe alerts` sends a test message once it is mended",
+        )
+        for number, address in enumerate(config.alerts.notify, start=1)
+        if (reason := why_no_address(address)) is not None
+    ]
 
 
 def _check_file(path: Path, site: Path | None) -> _Result:

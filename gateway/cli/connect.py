@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from gateway.cli.main import EXIT_CODES, session_of
 from gateway.clock import monotonic
 from gateway.diagnostics import printable
 from gateway.errors import EndpointError, UsageError
+
+if TYPE_CHECKING:
+    from gateway.config import Config
 
 
 def register(app: typer.Typer) -> None:
@@ -24,24 +27,19 @@ def probe(
     names: Annotated[list[str] | None, typer.Argument(help="Endpoints; none = all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
 ) -> None:
-    """Connect to endpoints, log in, and say what was found and how long it took."""
-    from gateway.endpoints import open_endpoint
-
+    """Connect to endpoints, log in, and say what was found; `probe alerts` sends a test message."""
     session = session_of(context)
     config, terminal = session.config(), session.terminal
     for name in names or ():
-        if name not in config.endpoints:
+        if name not in config.endpoints and not (name == "alerts" and config.alerts):
             raise UsageError(f"there is no endpoint `{name}`; known: {', '.join(config.endpoints) or 'none'}")
     rows = []
     for name in names or config.endpoints:
-        endpoint = open_endpoint(name, config.endpoints[name], config.site)
         started, problem, said = monotonic(), None, ""
         try:
-            said = endpoint.probe()
+            said = _probe(config, name)
         except EndpointError as error:
             problem, said = error, error.message
-        finally:
-            endpoint.close()
         rows.append((name, problem, said, monotonic() - started))
     if as_json:
         terminal.json(
@@ -61,6 +59,21 @@ def probe(
         terminal.result(f"next: `gateway explain {bad[0].code}`" if bad else "next: `gateway run`")
     if any(problem for _, problem, _, _ in rows):
         raise typer.Exit(EndpointError.exit_code)
+
+
+def _probe(config: Config, name: str) -> str:
+    """What was found at an endpoint; `alerts` sends a test message. Raises EndpointError."""
+    from gateway.endpoints import open_endpoint
+
+    if name not in config.endpoints and config.alerts is not None:
+        from gateway.exchange.alerts import send_test
+
+        return send_test(config.alerts)
+    endpoint = open_endpoint(name, config.endpoints[name], config.site)
+    try:
+        return endpoint.probe()
+    finally:
+        endpoint.close()
 
 
 def trust_host(

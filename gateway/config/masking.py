@@ -12,7 +12,8 @@ from gateway.yamlfile import YamlFile
 
 # Possessive, and from the beginning of a word only: a long line is read once, not once from each of its letters.
 _KEY = re.compile(r"""(?<!\w)["']?(\w++)["']?+[ \t]*+:(?=\s|["']|$)""")
-_SECRET = re.compile(r"pa?s+w|passp|pwd|secret|token", re.IGNORECASE)
+_SECRET = re.compile(r"pa?s+w|passp|pwd|secret|token|\Aquery\Z|\Aheaders\Z|\Anotify\Z", re.IGNORECASE)
+_IN_AN_ADDRESS = re.compile(r"(?<=://)[^\s/@]++(?=@)|(?<=[\w/]\?)[^\s'\",}\]#]++")
 _BLANKS = re.compile(r"[ \t]*")
 _REFERENCE = re.compile(r"""(["']?)(?:\$\{[^}\n]*\})+\1""")
 _QUOTED = re.compile(r"""[ \t]*(?:"(?:\\.|[^"\\])*"|'(?:''|[^'])*')""", re.DOTALL)
@@ -34,7 +35,8 @@ def masked_lines(text: str) -> list[str]:
         given = text[value:at]
         shown.append(given if _is_reference(given) else re.sub(r"\S", "*", given))
         kept = at
-    return ("".join(shown) + text[kept:]).splitlines()
+    masked = "".join(shown) + text[kept:]
+    return _IN_AN_ADDRESS.sub(lambda match: "*" * len(match.group()), masked).splitlines()
 
 
 def mask(span: Span | None, lines: list[str]) -> Span | None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from gateway.config.schedule import parse as parse_schedule
 from gateway.endpoints import EndpointModel, cannot_be_asked_for, name_trouble
@@ -235,6 +235,26 @@ class MerchantModel(Model):
     targets: dict[Name, TargetModel] = Field(default={}, description="the targets of this merchant")
 
 
+class AlertsModel(Model):
+    """Who is told when something is wrong."""
+
+    notify: Annotated[list[SecretStr], BeforeValidator(_masks)] = Field(
+        min_length=1,
+        description="addresses as Apprise writes them, such as `mailto://…`; keep secrets in `${env:NAME}`",
+    )
+    name: str = Field(default="gateway", min_length=1, description="what the messages call this site")
+    daily: Annotated[tuple[str, ...], BeforeValidator(parse_schedule)] | None = Field(
+        default=None, description="when the summary of the day is sent, such as `07:00`; default: none is sent"
+    )
+    timezone: TimeZone = Field(default="Europe/Prague", description="the time zone of `daily`")
+    patience: Duration = Field(
+        default=timedelta(minutes=15), description="how long a partner may not answer before that is told"
+    )
+    again: Duration = Field(
+        default=timedelta(hours=1), description="how soon it is told again when more is added to a cause"
+    )
+
+
 class ConfigModel(Model):
     """The whole of config.yaml."""
 
@@ -244,6 +264,7 @@ class ConfigModel(Model):
     minimum_free: Size = Field(
         default=200 * 10**6, description="nothing is taken in while the spool's disk has less room than this"
     )
+    alerts: AlertsModel | None = Field(default=None, description="who is told when something is wrong")
     include: list[str] = Field(default=[], description="further files such as `routes/*.yaml`")
     merchant: MerchantModel | None = Field(default=None, description="short form for a single merchant")
     merchants: dict[Name, MerchantModel] = Field(default={}, description="the merchants by name")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
 
 from gateway import library
-from gateway.config.model import ConfigModel, RouteModel, TargetModel, ToModel
+from gateway.config.model import AlertsModel, ConfigModel, ExpectModel, RouteModel, TargetModel, ToModel
+from gateway.config.over_http import Impossible, impossible_for_a_feed, impossible_for_uploads
+from gateway.config.schedule import Schedule
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import AfterWork, Dropoff, Pickup
+from gateway.endpoints.base import KEEP
+from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.local import LocalOptions
 from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
@@ -39,6 +43,11 @@ class TargetSpec:
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
 
     @property
+    def lane(self) -> str:
+        """The lane that this target is shipped to on."""
+        return f"ship:{self.id}"
+
+    @property
     def has_fixed_name(self) -> bool:
         """Whether all files get one name, so that each must wait until the one before was taken."""
         return "{key}" not in self.file_name
@@ -54,6 +63,39 @@ class TargetSpec:
 
 
 @dataclass(frozen=True)
+class AlertSpec:
+    """Who is told when something is wrong, and when. `notify` holds secrets."""
+
+    notify: tuple[str, ...] = field(repr=False)
+    name: str
+    daily: Schedule | None
+    patience: timedelta
+    again: timedelta
+
+
+def alert_spec(model: AlertsModel | None) -> AlertSpec | None:
+    """The alerts of a configuration; None where nobody is to be told."""
+    if model is None:
+        return None
+    return AlertSpec(
+        notify=tuple(address.get_secret_value() for address in model.notify),
+        name=model.name,
+        daily=Schedule(model.daily, model.timezone) if model.daily else None,
+        patience=model.patience,
+        again=model.again,
+    )
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An input is expected at least every so often; how much later it is a warning, and an error."""
+
+    every: timedelta
+    warn_after: timedelta
+    error_after: timedelta
+
+
+@dataclass(frozen=True)
 class RouteSpec:
     """One route, everything resolved. `endpoint` is None where the route has its drop folder."""
 
@@ -64,6 +106,8 @@ class RouteSpec:
     pickup: Pickup
     give_up: timedelta
     every: timedelta
+    schedule: Schedule | None
+    expect: Expectation | None
     mapping: str
     lookups: dict[str, dict[str, str]]
     totals: Literal["error", "warn"] | None
@@ -153,6 +197,9 @@ class Resolver:
         if any(target is None for target in targets):
             return None
         remote = endpoint is not None and not isinstance(self._model.endpoints[endpoint], LocalOptions)
+        is_feed = endpoint is not None and isinstance(self._model.endpoints[endpoint], HttpOptions)
+        if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
+            return None
         after = route.from_.after
         return RouteSpec(
             name=name,
@@ -164,12 +211,14 @@ class Resolver:
                 files=tuple(route.from_.files),
                 after=AfterWork(action=after.action, folder=after.folder)
                 if after
-                else AfterWork(action="move", folder="done"),
+                else (KEEP if is_feed else AfterWork(action="move", folder="done")),
                 sort=route.from_.sort,
                 done_file=route.from_.done_file,
             ),
             give_up=route.from_.give_up,
             every=route.every or (_REMOTE_INTERVAL if remote else _SCAN_INTERVAL),
+            schedule=Schedule(route.schedule, route.timezone) if route.schedule else None,
+            expect=_expectation(route.expect),
             mapping=route.mapping,
             lookups=route.lookups,
             totals=route.totals,
@@ -221,6 +270,9 @@ class Resolver:
         if target.endpoint not in self._model.endpoints:
             self._unknown("endpoint", target.endpoint, self._model.endpoints, (*at, "endpoint"))
             return None
+        options = self._model.endpoints[target.endpoint]
+        if isinstance(options, HttpOptions) and self._cannot(impossible_for_uploads(target, options), at):
+            return None
         whose = {} if company_id is None else {"company_id": company_id}
         own_settings = {**whose, **target.settings}
         tables = {**target.lookups}
@@ -239,6 +291,13 @@ class Resolver:
             own_lookups=target.lookups,
             spans=(*self._places(base), *self._places(at)),
         )
+
+    def _cannot(self, asked: Sequence[Impossible], location: tuple[str | int, ...]) -> bool:
+        """Say what HTTP cannot do; False where nothing of that was asked for."""
+        for one in asked:
+            span = self._span((*location, one.option))
+            self._problems.append(Problem(code="C003", message=one.message, span=span, help=one.help))
+        return bool(asked)
 
     def _target_location(self, merchant: str, name: str) -> tuple[str, ...]:
         for location in (
@@ -271,3 +330,10 @@ class Resolver:
             if location in file.spans:
                 return file.span(location, key=key)
         return None if exact else self._files[0].span(location, key=key)
+
+
+def _expectation(model: ExpectModel | None) -> Expectation | None:
+    if model is None:
+        return None
+    later = model.every if model.error_after is None else model.error_after
+    return Expectation(model.every, model.warn_after, max(later, model.warn_after))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.daemon.service import opened
+from gateway.exchange import alerts
 from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import ReadResult, read_route
@@ -42,6 +43,11 @@ def run_once(
             if read.problem is not None and read.problem.code.startswith("E"):
                 result.unreachable[name] = read.problem.message
         _ship_all(site, result, told)
+        alerts.note(site)
+        with site.lanes.exclusively(alerts.LANE) as lease:
+            untold = alerts.drain(site, lease, at_once=True)
+        if isinstance(untold, RetryAt):
+            result.unreachable["alerts"] = untold.error
         new = {exchange for read in result.reads for exchange in read.exchanges}
         result.exchanges = [line for line in recent_exchanges(site, limit=len(new) + 50) if line.id in new]
         result.status = site_status(site, running=False)

@@ -23,6 +23,7 @@ from gateway.daemon.watching import Watching
 from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
+from gateway.exchange import alerts
 from gateway.exchange.courier import Courier, delay
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import held_reason, read_route
@@ -39,6 +40,7 @@ _AFTER_TROUBLE = 2.0
 _GATHER = 0.05
 _TICK = 0.5
 _HOUSEKEEPING = 30.0
+_ALERTS = timedelta(seconds=10)
 
 
 class Service:
@@ -88,7 +90,7 @@ class Service:
             emit("stopped")
 
     def _loop(self, watching: Watching, scheduler: BackgroundScheduler) -> None:
-        slept = _HOUSEKEEPING
+        slept, looked = _HOUSEKEEPING, self._clock.now()
         while not self.stop.is_set():
             hinted = self._hinted.wait(_TICK)
             if hinted:
@@ -106,6 +108,9 @@ class Service:
                         self._add_jobs(scheduler)
                         slept = _HOUSEKEEPING
                         self._hint_everything()
+                if self._clock.now() - looked >= _ALERTS:
+                    looked = self._clock.now()
+                    self._wake_alerts()
                 if slept >= _HOUSEKEEPING:
                     slept = 0.0
                     watching.watch(self._folders())
@@ -113,6 +118,12 @@ class Service:
             except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger passes; the daemon must stay
                 emit("trouble", level="error", error=f"{type(error).__name__}: {error}")
                 self.stop.wait(_AFTER_TROUBLE)
+
+    def _wake_alerts(self) -> None:
+        """See what is wrong and what is over; the lane of the alerts tells it."""
+        if alerts.note(self._site):
+            with self._site.ledger.write() as connection:
+                self._site.lanes.wake(connection, alerts.LANE)
 
     # -- clocks --------------------------------------------------------------------------------------
 
@@ -172,6 +183,8 @@ class Service:
     def _drain(self, lease: LaneLease) -> DrainResult:
         """One turn on a lane. A bug is told, and the lane comes back later: the others are not to suffer."""
         try:
+            if lease.lane == alerts.LANE:
+                return alerts.drain(self._site, lease)
             return self._read(lease) if lease.lane.startswith("read:") else self._ship(lease)
         except LaneLost:
             raise

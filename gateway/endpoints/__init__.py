@@ -17,6 +17,7 @@ from gateway.endpoints.base import (
     Endpoint,
     Entry,
     Look,
+    Memory,
     Outcome,
     Pickup,
     Source,
@@ -29,10 +30,11 @@ from gateway.endpoints.base import (
     name_trouble,
 )
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
+from gateway.endpoints.http import HttpEndpoint, HttpOptions
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 
-AnyOptions = LocalOptions | FtpOptions | SftpOptions
+AnyOptions = LocalOptions | FtpOptions | SftpOptions | HttpOptions
 """The options of any endpoint."""
 
 EndpointModel = Annotated[AnyOptions, Field(discriminator="type")]
@@ -42,6 +44,7 @@ ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
     LocalOptions: lambda name, options, root: LocalEndpoint(name, options, root=root),
     FtpOptions: lambda name, options, root: FtpEndpoint(name, options, root=root),
     SftpOptions: lambda name, options, root: SftpEndpoint(name, options, root=root),
+    HttpOptions: lambda name, options, root: HttpEndpoint(name, options, root=root),
 }
 
 
@@ -58,6 +61,7 @@ __all__ = [
     "EndpointModel",
     "Entry",
     "Look",
+    "Memory",
     "Outcome",
     "Pickup",
     "Source",

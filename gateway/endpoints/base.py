@@ -51,6 +51,7 @@ class Traits:
     can_watch: bool = False
     remote: bool = True
     stable_mtime: bool = True
+    host: str | None = None  # the server, as the one thing that a limit of connections is about
     max_connections: int = 1
 
 
@@ -61,15 +62,20 @@ class Entry:
     name: str
     size: int | None = None
     modified: datetime | None = None
+    whole: bool = False  # the protocol vouches for it: nobody needs to see whether it still grows
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A file that lies whole on the other side under a temporary name."""
+    """A file that lies whole on the other side under a temporary name.
+
+    is_there: false where the protocol has no temporary names; the file waits here, and is sent by `publish`.
+    """
 
     name: str
     temporary: str
     size: int
+    is_there: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,18 @@ class Dropoff:
     done_file: str | None = None
 
 
+class Memory(Protocol):
+    """What a source remembers of one route from poll to poll; another configuration begins with an empty one."""
+
+    def get(self, key: str) -> str | None:
+        """The value that was put last; None where there is none."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Remember a value durably, in the place of an earlier one."""
+        ...
+
+
 class Source(Protocol):
     """One folder on the other side that files are taken from."""
 
@@ -214,8 +232,8 @@ class Endpoint(Protocol):
     name: str
     traits: Traits
 
-    def source(self, pickup: Pickup) -> Source:
-        """A folder as a source."""
+    def source(self, pickup: Pickup, memory: Memory | None = None) -> Source:
+        """A folder as a source; without a memory, each one begins anew."""
         ...
 
     def target(self, dropoff: Dropoff) -> Target:

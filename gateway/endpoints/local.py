@@ -18,6 +18,7 @@ from gateway.endpoints.base import (
     EndpointOptions,
     Entry,
     Look,
+    Memory,
     Outcome,
     Pickup,
     Staged,
@@ -58,7 +59,7 @@ class LocalEndpoint:
         self._options = options
         self.path = root / options.path
 
-    def source(self, pickup: Pickup) -> LocalSource:
+    def source(self, pickup: Pickup, memory: Memory | None = None) -> LocalSource:
         """A folder as a source."""
         return LocalSource(self.path / pickup.folder.lstrip("/"), pickup)
 

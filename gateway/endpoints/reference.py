@@ -28,7 +28,9 @@ def _table(model: type[BaseModel]) -> str:
     head = f"### `type: {model.model_fields['type'].default}`\n\n{(model.__doc__ or '').strip()}\n"
     rows = [
         f"| `{name}` | {_kind(field)} | {_default(field)} | {field.description} |"
-        for name, field in model.model_fields.items()
+        for name, field in sorted(
+            model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__
+        )
         if name != "type"
     ]
     return "\n".join([head, "| option | kind | default | meaning |", "|---|---|---|---|", *rows, ""])
@@ -38,6 +40,8 @@ def _kind(field: FieldInfo) -> str:
     members = [member for member in get_args(field.annotation) or [field.annotation] if member is not type(None)]
     if get_origin(field.annotation) is Literal:
         return " or ".join(f"`{word}`" for word in get_args(field.annotation))
+    if get_origin(field.annotation) is dict:
+        return f"table of {_plain(get_args(field.annotation)[1])}s"
     return " or ".join(_plain(member) for member in members)
 
 
@@ -51,4 +55,6 @@ def _plain(kind: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    return "-" if field.default is None else f"`{str(field.default).lower()}`"
+    if field.default is None or field.default == {}:
+        return "-"
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"

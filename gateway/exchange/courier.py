@@ -7,6 +7,7 @@ commit *delivered*. After an interruption the courier looks at both names before
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,9 +16,17 @@ from sqlalchemy import Connection, or_, select, update
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
 from gateway.endpoints import Look, Staged, Target
-from gateway.errors import EndpointError, EndpointRefused, OutcomeUnknown, PartnerRefused
+from gateway.errors import (
+    EndpointError,
+    EndpointRefused,
+    EndpointUnreachable,
+    HostUnreachable,
+    OutcomeUnknown,
+    PartnerRefused,
+)
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.matters import first_problem
+from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
 from gateway.exchange.site import PreparedTarget, Site
 from gateway.store import tables
@@ -48,6 +57,14 @@ class _Due:
     waits: bool  # for its fixed name: no publish was begun since that was written down
 
 
+class _NotReached(HostUnreachable):
+    """The host did not answer, which is written down already; the lane waits."""
+
+    def __init__(self, error: HostUnreachable, waits: RetryAt) -> None:
+        self.waits = waits
+        super().__init__(error.message, code=error.code, help=error.help)
+
+
 class Courier:
     """Ships to one target."""
 
@@ -63,15 +80,25 @@ class Courier:
         due = self._due()
         if not due:
             return Done()
-        with self._site.target(self._target.spec) as side:
-            for row in due:
-                if self._site.stopping.is_set():
-                    return Again()
-                if held_reason(self._site, f"target:{self._target.spec.id}") is not None:
-                    return Done()
-                waits = self._ship(side, row)
-                if waits is not None:
-                    return waits
+        try:
+            with self._site.target(self._target.spec) as side:
+                return self._ship_all(side, due)
+        except NoConnectionFree as busy:
+            return WaitUntil(busy.again)
+        except _NotReached as error:
+            return error.waits
+        except EndpointUnreachable as error:  # the host did not answer somebody else a moment ago
+            return RetryAt(self._site.clock.now() + FIRST_DELAY, error.message)
+
+    def _ship_all(self, side: Target, due: Sequence[_Due]) -> DrainResult:
+        for row in due:
+            if self._site.stopping.is_set():
+                return Again()
+            if held_reason(self._site, f"target:{self._target.spec.id}") is not None:
+                return Done()
+            waits = self._ship(side, row)
+            if waits is not None:
+                return waits
         return Again() if len(due) == _BATCH else Done()
 
     def _due(self) -> list[_Due]:
@@ -123,8 +150,10 @@ class Courier:
             self._publish(side, row, staged)
         except EndpointError as error:
             if error.code == "E007" and self._target.spec.has_fixed_name:
-                return self._wait_for_the_name(row)
+                return self._wait_for_the_name(row, staged)
             waits = self._trouble(row, error)
+            if isinstance(error, HostUnreachable) and waits is not None:
+                raise _NotReached(error, waits) from error
             refused = isinstance(error, EndpointRefused) and not isinstance(error, PartnerRefused)
             if refused and staged is not None:  # only now that the refusal is written down
                 side.discard(staged)
@@ -156,15 +185,16 @@ class Courier:
         self._note(row, "shipping", staged_name=staged.temporary, place=side.place)
         return staged
 
-    def _wait_for_the_name(self, row: _Due) -> WaitUntil:
-        """The receiver has not taken the file before yet: this one lies ready beside it."""
+    def _wait_for_the_name(self, row: _Due, staged: Staged | None) -> WaitUntil:
+        """The receiver has not taken the file before yet: this one lies ready beside it, where it can."""
         at = self._site.clock.now() + LOOK_AGAIN
         problem = Problem(
             code="G014",
             message=f"`{row.name}` waits: the file of that name before it has not been taken",
             help="the receiver takes it and removes it; if it never does, look why",
         )
-        self._note(row, "shipping", problem=problem, told=None if row.waits else "waits")
+        state = "shipping" if staged is None or staged.is_there else "drafted"
+        self._note(row, state, problem=problem, told=None if row.waits else "waits")
         return WaitUntil(at)
 
     def _has_moved(self, side: Target, row: _Due) -> bool:
@@ -187,6 +217,11 @@ class Courier:
             if self._was_published(side, row, staged):
                 return
             side.publish(staged)
+        except EndpointError:
+            # Surely nothing of it arrived, and nothing lies there to be looked for: it is staged anew.
+            if not staged.is_there:
+                self._note(row, "drafted", only_from=("shipping",), staged_name=None, place=None)
+            raise
         self._delivered(row)
 
     def _was_published(self, side: Target, row: _Due, staged: Staged) -> bool:
@@ -199,8 +234,9 @@ class Courier:
             problem = Problem(
                 code="G005",
                 message=f"nobody knows whether `{row.name}` arrived: {error.message}",
-                help=f"look on the server and in the accounting program; then `gateway release {row.id}` "
-                f"(it arrived) or `gateway retry {row.id}` (it looks again, and sends what is still there)",
+                help=f"look on the server and in the accounting program; then `gateway release {row.id}` (it "
+                f"arrived), `gateway retry {row.id}` (it looks again) or `gateway retry {row.id} --send-again` "
+                "(it did not)",
             )
             self._note(row, "in_doubt", problem=problem, told="in_doubt")
             return True

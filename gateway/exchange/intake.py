@@ -114,7 +114,7 @@ class Intake:
                 emit("input_unreadable", level="warning", route=self._route.spec.name, reason=error.message)
                 continue
             if exchange_id is None:
-                unfinished = True
+                unfinished = unfinished or not entry.whole  # what came whole will not grow
                 continue
             take(exchange_id)
             self._settle(source, exchange_id)

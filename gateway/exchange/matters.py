@@ -33,6 +33,7 @@ def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
         *_failed_inputs(connection),
         *_holds(connection),
         *_late(site, connection),
+        *_untold(connection),
         *_orphans(site, connection),
     )
 
@@ -114,6 +115,13 @@ def _late(site: Site, connection: Connection) -> list[OpenMatter]:
         if problem is not None:
             found.append(OpenMatter("late", name, name, "", problem.message, "gateway status"))
     return found
+
+
+def _untold(connection: Connection) -> list[OpenMatter]:
+    """That nobody can be told must stand somewhere: here."""
+    lane = tables.lane
+    rows = connection.execute(select(lane).where(lane.c.key == "alerts", lane.c.failures > 0))
+    return [OpenMatter("alerts", "alerts", "-", "", row.error or "", "gateway probe alerts") for row in rows]
 
 
 def _orphans(site: Site, connection: Connection) -> list[OpenMatter]:

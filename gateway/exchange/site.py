@@ -14,6 +14,7 @@ from gateway.diagnostics import Problem
 from gateway.endpoints import AfterWork, Source, Target, open_endpoint
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
+from gateway.exchange.partners import Partners
 from gateway.mapping import Mapping, Overrides
 from gateway.mapping import load as load_mapping
 from gateway.rendering import Schema, Template, load_schema
@@ -21,6 +22,7 @@ from gateway.rendering import load as load_template
 from gateway.store.blobs import Blobs
 from gateway.store.lanes import SqliteLanes
 from gateway.store.ledger import Ledger, open_ledger
+from gateway.store.remembered import RouteMemory
 from gateway.store.spool import Spool
 
 FORMAT = "xml"
@@ -37,7 +39,7 @@ class PreparedTarget:
     @property
     def lane(self) -> str:
         """The lane that this target is shipped to on."""
-        return f"ship:{self.spec.id}"
+        return self.spec.lane
 
     @property
     def pack(self) -> int:
@@ -131,6 +133,7 @@ class Site:
         self.ledger: Ledger = open_ledger(self.spool.ledger, self.clock)
         self.blobs = Blobs(self.spool.blobs, self.ledger)
         self.lanes = SqliteLanes(self.ledger)
+        self.partners = Partners(self.clock)
         self.routes: dict[str, PreparedRoute] = {}
         self.problems: tuple[Problem, ...] = ()
         self.apply(config)
@@ -157,8 +160,8 @@ class Site:
         return LocalEndpoint(f"{spec.name}/in", LocalOptions(path=folder), root=folder)
 
     @contextmanager
-    def source(self, spec: RouteSpec) -> Iterator[Source]:
-        """The route's source, closed at the end of the block."""
+    def source(self, spec: RouteSpec, *, wait: bool = False) -> Iterator[Source]:
+        """The route's source, closed after the block. Raises NoConnectionFree, unless it may wait for one."""
         endpoint = self.drop_folder_of(spec)
         pickup = replace(spec.pickup, after=self._dated(spec.pickup.after, has_drop_folder=endpoint is not None))
         if endpoint is not None:
@@ -166,11 +169,27 @@ class Site:
         else:
             assert spec.endpoint is not None
             opened = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-            source = opened.source(pickup)
-        try:
-            yield source
-        finally:
-            source.close()
+            source = opened.source(pickup, self._memory_of(spec))
+        with self._line(spec.endpoint, spec.read_lane, wait=wait):
+            try:
+                yield source
+            finally:
+                source.close()
+
+    @contextmanager
+    def _line(self, name: str | None, lane: str, *, wait: bool) -> Iterator[None]:
+        """One of the connections that the endpoint's host may have at a time. Raises NoConnectionFree."""
+        if name is None:
+            yield
+            return
+        traits = open_endpoint(name, self.config.endpoints[name], self.config.site).traits
+        with self.partners.connection(traits.host, traits.max_connections, lane, wait=wait):
+            yield
+
+    def _memory_of(self, spec: RouteSpec) -> RouteMemory | None:
+        """What the route's source remembers under the configuration that runs."""
+        route = self.routes.get(spec.name)
+        return None if route is None else RouteMemory(self.ledger, spec.name, route.configuration)
 
     def _dated(self, after: AfterWork, *, has_drop_folder: bool) -> AfterWork:
         """The after-work action with the folder of today, by this machine's calendar."""
@@ -180,14 +199,15 @@ class Site:
         return AfterWork(action=after.action, folder=folder, keep_failed=not has_drop_folder)
 
     @contextmanager
-    def target(self, spec: TargetSpec) -> Iterator[Target]:
-        """The folder that a target's deliveries go to, closed at the end of the block."""
+    def target(self, spec: TargetSpec, *, wait: bool = False) -> Iterator[Target]:
+        """The folder that a target's deliveries go to. Raises NoConnectionFree, unless it may wait for one."""
         endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
         target = endpoint.target(spec.dropoff)
-        try:
-            yield target
-        finally:
-            target.close()
+        with self._line(spec.endpoint, spec.lane, wait=wait):
+            try:
+                yield target
+            finally:
+                target.close()
 
     def is_remote(self, spec: RouteSpec) -> bool:
         """Whether the route's source is on another machine."""

@@ -320,8 +320,6 @@ alert = Table(
     Column("since", Text, nullable=False),
     Column("told_at", Text),
     Column("over_at", Text),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("due_at", Text),
 )
 
 

@@ -29,8 +29,6 @@ def upgrade() -> None:
         sa.Column("since", sa.Text(), nullable=False),
         sa.Column("told_at", sa.Text()),
         sa.Column("over_at", sa.Text()),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("due_at", sa.Text()),
         sa.PrimaryKeyConstraint("cause", name=op.f("pk_alert")),
     )
 

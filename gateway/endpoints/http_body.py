@@ -1,0 +1,46 @@
+"""The content of an answer, unpacked in small steps: a packed megabyte may hold a gigabyte."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from gateway.errors import EndpointRefused, EndpointUnreachable
+
+_STEP = 1 << 18
+
+
+def unpacked(blocks: Iterable[bytes], encoding: str | None, shown: str) -> Iterator[bytes]:
+    """The content block by block, none larger than a step.
+
+    Raises EndpointRefused for an encoding nobody asked for, EndpointUnreachable where packed content is not whole.
+    """
+    given = (encoding or "identity").strip().lower()
+    if given == "identity":
+        yield from blocks
+    elif given in ("gzip", "x-gzip"):
+        yield from _unzipped(blocks, shown)
+    else:
+        raise EndpointRefused(
+            f"{shown}: the content is packed with `{given[:40]}`, which was not asked for", code="E004"
+        )
+
+
+def _unzipped(blocks: Iterable[bytes], shown: str) -> Iterator[bytes]:
+    unpack, began = zlib.decompressobj(zlib.MAX_WBITS | 16), False
+    try:
+        for block in blocks:
+            rest = block
+            while rest:
+                if unpack.eof:  # several packed parts may follow each other
+                    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                began = True
+                yield unpack.decompress(rest, _STEP)
+                rest = unpack.unconsumed_tail or unpack.unused_data
+        # what the last step left inside
+        while began and not unpack.eof and (more := unpack.decompress(b"", _STEP)):
+            yield more
+    except zlib.error as error:
+        raise EndpointUnreachable(f"{shown}: the packed content is damaged", code="E006") from error
+    if began and not unpack.eof:
+        raise EndpointUnreachable(f"{shown}: the packed content was cut before its end", code="E006")
