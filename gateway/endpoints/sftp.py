@@ -140,10 +140,7 @@ class SftpFolder:
             ) from error
         except paramiko.AuthenticationException as error:
             if str(error) in _NO_ANSWER:  # the line, not the password
-                trouble = self._trouble(what, error, unknown=unknown)
-            if step == self._connected and isinstance(trouble, EndpointUnreachable):
-                raise HostUnreachable(trouble.message, code=trouble.code, help=trouble.help) from error
-            raise trouble from error
+                raise self._unreached(step, self._trouble(what, error, unknown=unknown)) from error
             self.drop()
             raise LoginRefused(
                 f"{self._options.host}: the login of `{self._options.user}` is refused",
@@ -158,10 +155,13 @@ class SftpFolder:
                 help="set `encoding:` of the endpoint to the server's, such as windows-1250",
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
-            trouble = self._trouble(what, error, unknown=unknown)
-            if step == self._connected and isinstance(trouble, EndpointUnreachable):
-                raise HostUnreachable(trouble.message, code=trouble.code, help=trouble.help) from error
-            raise trouble from error
+            raise self._unreached(step, self._trouble(what, error, unknown=unknown)) from error
+
+    def _unreached(self, step: Callable[[], object], trouble: EndpointError) -> EndpointError:
+        """A trouble in the step of connecting is one of the whole host."""
+        if step == self._connected and isinstance(trouble, EndpointUnreachable):
+            return HostUnreachable(trouble.message, code=trouble.code, help=trouble.help)
+        return trouble
 
     def _trouble(self, what: str, error: BaseException, *, unknown: bool) -> EndpointError:
         number = getattr(error, "errno", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ class SourceContract:
     @pytest.fixture
     def open_source(self, root: Path) -> Iterator[Callable[..., Source]]:
         raise NotImplementedError("the implementation's own test opens its source")
+
+    @pytest.fixture
+    def set_time(self) -> Callable[[Path, float], None]:
+        """How the time of a file in `root` is set."""
+        return lambda path, seconds: os.utime(path, (seconds, seconds))
 
     def test_an_empty_folder_lists_nothing(self, open_source: Callable[..., Source]) -> None:
         assert list(open_source().list()) == []
@@ -66,12 +72,12 @@ class SourceContract:
         (root / "folder.xml").mkdir()
         assert list(open_source().list()) == []
 
-    def test_files_are_listed_oldest_first(self, root: Path, open_source: Callable[..., Source]) -> None:
-        import os
-
+    def test_files_are_listed_oldest_first(
+        self, root: Path, open_source: Callable[..., Source], set_time: Callable[[Path, float], None]
+    ) -> None:
         for name, seconds in (("b.xml", 1_700_000_000), ("a.xml", 1_700_000_100), ("c.xml", 1_600_000_000)):
             (root / name).write_bytes(b"<a/>")
-            os.utime(root / name, (seconds, seconds))
+            set_time(root / name, seconds)
         assert [entry.name for entry in open_source().list()] == ["c.xml", "b.xml", "a.xml"]
 
     def test_a_vanished_folder_is_an_error_and_never_no_files(
