@@ -81,6 +81,14 @@ def export(count: int, seed: int = SEED) -> Iterator[str]:
     yield "</ORDERS>\n"
 
 
+def single_orders(count: int, seed: int = SEED) -> Iterator[tuple[str, bytes]]:
+    """Exports of one order each, with the order's number."""
+    chance = random.Random(seed)
+    for number in range(FIRST_NUMBER, FIRST_NUMBER + count):
+        text = f'<?xml version="1.0" encoding="utf-8"?>\n<ORDERS>\n{_order(number, chance)}</ORDERS>\n'
+        yield str(number), text.encode()
+
+
 def write(count: int, path: Path, seed: int = SEED) -> None:
     """Write an export of `count` orders."""
     with path.open("w", encoding="utf-8", newline="\n", buffering=1 << 20) as file:

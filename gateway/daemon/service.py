@@ -108,6 +108,7 @@ class Service:
                         self._add_jobs(scheduler)
                         slept = _HOUSEKEEPING
                         self._hint_everything()
+                self._site.idle.close_old()
                 if self._clock.now() - looked >= _ALERTS:
                     looked = self._clock.now()
                     self._wake_alerts()

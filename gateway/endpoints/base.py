@@ -221,6 +221,10 @@ class Target(Protocol):
         """Remove the temporary file if it is there. Never raises."""
         ...
 
+    def refresh(self) -> None:
+        """Make sure that a connection which lay idle is still good, or forget it. Never raises."""
+        ...
+
     def close(self) -> None:
         """Give connections back. Never raises."""
         ...

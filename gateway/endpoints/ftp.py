@@ -35,6 +35,7 @@ from gateway.errors import (
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
+_FAREWELL = 5.0
 
 
 class FtpOptions(TransferOptions):
@@ -171,9 +172,23 @@ class FtpFolder:
         ftp, self._ftp = self._ftp, None
         if ftp is not None:
             with contextlib.suppress(OSError, EOFError, ftplib.Error):
+                if ftp.sock is not None:
+                    ftp.sock.settimeout(_FAREWELL)
                 ftp.quit()
             with contextlib.suppress(OSError):
                 ftp.close()
+
+    def refresh(self) -> None:
+        """Ask the server for a sign of life; a connection without one is forgotten."""
+        if self._ftp is None or self._ftp.sock is None:
+            return
+        try:
+            self._ftp.sock.settimeout(_FAREWELL)
+            with contextlib.suppress(ftplib.error_perm):  # an answer all the same
+                self._ftp.voidcmd("NOOP")
+            self._ftp.sock.settimeout(self._options.data_timeout)
+        except (OSError, EOFError, ftplib.Error):
+            self.drop()
 
     def drop(self) -> None:
         """Forget the connection: its state is not known any more."""

@@ -82,6 +82,9 @@ class HttpTarget:
         """Forget the content that waits here."""
         self._waiting.pop(staged.temporary, None)
 
+    def refresh(self) -> None:
+        """The client looks after its connections by itself."""
+
     def close(self) -> None:
         """Give the connection back."""
         self._waiting.clear()

@@ -243,6 +243,9 @@ class LocalTarget:
         with contextlib.suppress(OSError):
             (self.folder / staged.temporary).unlink()
 
+    def refresh(self) -> None:
+        """There is no connection."""
+
     def close(self) -> None:
         """There is nothing to give back."""
 

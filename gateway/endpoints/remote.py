@@ -68,6 +68,10 @@ class RemoteFolder(Protocol):
         """Create a folder in this one; it may be there already."""
         ...
 
+    def refresh(self) -> None:
+        """Make sure that a connection which lay idle is still good, or forget it. Never raises."""
+        ...
+
     def drop(self) -> None:
         """Forget the connection: its state is not known any more."""
         ...
@@ -221,6 +225,10 @@ class RemoteTarget:
         """Remove the temporary file if it is there."""
         with contextlib.suppress(EndpointError):
             self._folder.remove(staged.temporary)
+
+    def refresh(self) -> None:
+        """Make sure that the connection is still good, or forget it."""
+        self._folder.refresh()
 
     def close(self) -> None:
         """Close the connection."""

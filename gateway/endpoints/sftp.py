@@ -38,6 +38,7 @@ T = TypeVar("T")
 _BLOCK = 1 << 15
 _REQUESTS_AHEAD = 64
 _KEEPALIVE = 30
+_FAREWELL = 5.0
 _GONE = (errno.ENOENT,)
 _NO_ANSWER = {
     "No existing session": "no answer in time",
@@ -255,6 +256,21 @@ class SftpFolder:
                 client.close()
 
     drop = close
+
+    def refresh(self) -> None:
+        """Ask the server for a sign of life; a connection without one is forgotten."""
+        if self._sftp is None:
+            return
+        import paramiko
+
+        channel = self._sftp.get_channel()
+        assert channel is not None
+        try:
+            channel.settimeout(_FAREWELL)
+            self._sftp.stat(".")
+            channel.settimeout(self._options.data_timeout)
+        except (paramiko.SSHException, EOFError, OSError):
+            self.drop()
 
     def _connected(self) -> paramiko.SFTPClient:
         import paramiko

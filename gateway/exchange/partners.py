@@ -66,10 +66,10 @@ class Partners:
             self._failed(host, error)
             raise
         except EndpointError:
-            self._answered(host)
+            self.answered(host)
             raise
         else:
-            self._answered(host)
+            self.answered(host)
         finally:
             with self._lock:
                 self._hosts[host].open -= 1
@@ -117,7 +117,8 @@ class Partners:
         if known.failures == 1:
             emit("host_unreachable", level="warning", host=host, reason=error.message)
 
-    def _answered(self, host: str) -> None:
+    def answered(self, host: str) -> None:
+        """The host is there: whoever waits for that may go on."""
         with self._lock:
             known = self._hosts[host]
             was_closed, known.failures, known.closed_until = known.failures > 0, 0, None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from gateway.clock import Clock, SystemClock
@@ -14,7 +15,8 @@ from gateway.diagnostics import Problem
 from gateway.endpoints import AfterWork, Source, Target, open_endpoint
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
-from gateway.exchange.partners import Partners
+from gateway.exchange.idle import IdleTargets
+from gateway.exchange.partners import NoConnectionFree, Partners
 from gateway.mapping import Mapping, Overrides
 from gateway.mapping import load as load_mapping
 from gateway.rendering import Schema, Template, load_schema
@@ -134,6 +136,7 @@ class Site:
         self.blobs = Blobs(self.spool.blobs, self.ledger)
         self.lanes = SqliteLanes(self.ledger)
         self.partners = Partners(self.clock)
+        self.idle = IdleTargets(self.clock)
         self.routes: dict[str, PreparedRoute] = {}
         self.problems: tuple[Problem, ...] = ()
         self.apply(config)
@@ -183,7 +186,14 @@ class Site:
             yield
             return
         traits = open_endpoint(name, self.config.endpoints[name], self.config.site).traits
-        with self.partners.connection(traits.host, traits.max_connections, lane, wait=wait):
+        connection = partial(self.partners.connection, traits.host, traits.max_connections, lane)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(connection())
+            except NoConnectionFree:
+                if not self.idle.close_one(traits.host or "") and not wait:
+                    raise
+                stack.enter_context(connection(wait=wait))
             yield
 
     def _memory_of(self, spec: RouteSpec) -> RouteMemory | None:
@@ -201,13 +211,22 @@ class Site:
     @contextmanager
     def target(self, spec: TargetSpec, *, wait: bool = False) -> Iterator[Target]:
         """The folder that a target's deliveries go to. Raises NoConnectionFree, unless it may wait for one."""
+        made_of = (self.config.endpoints[spec.endpoint], spec.dropoff)
+        kept = self.idle.take(spec.lane, made_of)
         endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-        target = endpoint.target(spec.dropoff)
-        with self._line(spec.endpoint, spec.lane, wait=wait):
-            try:
-                yield target
-            finally:
-                target.close()
+        if kept is not None:
+            target, holds = kept
+        else:
+            holds = ExitStack()
+            target = endpoint.target(spec.dropoff)
+            holds.enter_context(self._line(spec.endpoint, spec.lane, wait=wait))
+            holds.callback(target.close)
+        with holds:
+            yield target
+            host = endpoint.traits.host
+            if host is not None and not self.stopping.is_set():
+                self.partners.answered(host)
+                self.idle.keep(spec.lane, host, made_of, target, holds.pop_all())
 
     def is_remote(self, spec: RouteSpec) -> bool:
         """Whether the route's source is on another machine."""
@@ -215,4 +234,5 @@ class Site:
 
     def close(self) -> None:
         """Give everything back."""
+        self.idle.close_all()
         self.ledger.close()

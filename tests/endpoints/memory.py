@@ -129,6 +129,9 @@ class MemoryFolder:
     def make_folder(self, name: str) -> None:
         self._server.folders.add(self._path(name))
 
+    def refresh(self) -> None:
+        """There is no connection."""
+
     def drop(self) -> None:
         """There is no connection."""
 

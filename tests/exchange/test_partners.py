@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,16 +14,18 @@ from pyftpdlib.handlers import FTPHandler
 
 from gateway.clock import ManualClock
 from gateway.config import load
-from gateway.daemon.service import Service
+from gateway.daemon.service import Service, opened
 from gateway.errors import EndpointUnreachable, HostUnreachable, LoginRefused
+from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting
 from gateway.exchange.partners import NoConnectionFree, Partners
 from gateway.exchange.reading import read_route
+from gateway.exchange.reports import site_status
 from gateway.exchange.site import Site
 from tests.daemon.running import wait_until
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import export
-from tests.servers import PASSWORD, USER, ftp_server
+from tests.servers import PASSWORD, USER, RunningFtp, ftp_server
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HOST = "ftp.example.cz:21"
@@ -196,6 +201,78 @@ def test_a_remote_file_that_grows_is_waited_for(site: TestSite, tmp_path: Path, 
             clock.advance(5)
         assert len(read_route(running, route, waiting).exchanges) == 1
         running.close()
+
+
+@pytest.fixture
+def office(site: TestSite, tmp_path: Path) -> Iterator[tuple[RunningFtp, list[int]]]:
+    """A target on an FTP server, and a list that gets longer with each connection."""
+    connected: list[int] = []
+    (tmp_path / "office" / "pohoda").mkdir(parents=True)
+    with ftp_server(tmp_path / "office", on_connect=lambda _handler: connected.append(1)) as server:
+        (site.folder / "password").write_text(PASSWORD)
+        endpoints = ENDPOINT.format(port=server.port)
+        site.configure(endpoints=endpoints, replace=("endpoint: out", "endpoint: shop"))
+        yield server, connected
+
+
+def ship(found: Site, name: str, content: bytes, site: TestSite) -> None:
+    site.drop(name, content)
+    read_route(found, found.routes["shop"], Waiting())
+    Courier(found, found.targets()["pohoda"]).drain()
+
+
+def test_one_connection_serves_what_comes_within_seconds(
+    site: TestSite, office: tuple[RunningFtp, list[int]]
+) -> None:
+    clock = ManualClock(START)
+    with opened(load(site.config_path), clock) as found:
+        for number in range(5):
+            ship(found, f"orders-{number}.xml", export(f"{1000 + number}"), site)
+            found.idle.close_old()
+        assert len(office[1]) == 1
+        # and after a while of nothing it is given back
+        clock.advance(21)
+        found.idle.close_old()
+        ship(found, "later.xml", export("1005"), site)
+        assert len(office[1]) == 2
+    assert site.numbers("office/pohoda") == [f"{1000 + n}" for n in range(6)]
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced_without_a_word(
+    site: TestSite, office: tuple[RunningFtp, list[int]]
+) -> None:
+    with opened(load(site.config_path), ManualClock(START)) as found:
+        office[0].handler.timeout = 1
+        ship(found, "orders.xml", export("1001"), site)
+        time.sleep(1.5)
+        ship(found, "more.xml", export("1002"), site)
+        assert site_status(found, running=False).routes[0].waiting == 0
+    assert site.numbers("office/pohoda") == ["1001", "1002"]
+
+
+def test_an_idle_connection_gives_way_to_somebody_who_needs_one(
+    site: TestSite, office: tuple[RunningFtp, list[int]]
+) -> None:
+    with opened(load(site.config_path), ManualClock(START)) as found:
+        ship(found, "orders.xml", export("1001"), site)
+        with found.partners.connection("127.0.0.1:1", 1, "other"):
+            pass
+        other = replace(found.targets()["pohoda"].spec, id="other")
+        with found.target(other) as side:
+            side.refresh()
+
+
+def test_a_changed_configuration_is_not_served_by_an_old_connection(
+    site: TestSite, office: tuple[RunningFtp, list[int]]
+) -> None:
+    with opened(load(site.config_path), ManualClock(START)) as found:
+        ship(found, "orders.xml", export("1001"), site)
+        (site.folder / "office" / "elsewhere").mkdir()
+        text = site.config_path.read_text().replace("folder: pohoda", "folder: elsewhere")
+        site.config_path.write_text(text)
+        found.apply(load(site.config_path))
+        ship(found, "more.xml", export("1002"), site)
+    assert site.numbers("office/elsewhere") == ["1002"]
 
 
 def test_many_routes_of_one_server_share_its_one_connection_and_all_get_their_turn(
