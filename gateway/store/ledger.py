@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -75,11 +75,14 @@ class Ledger:
         self.engine.dispose()
 
 
+# Built once: they run with every write, and building one costs more than running it.
+_OF_LANE = select(tables.lane.c.epoch, tables.lane.c.owner).where(tables.lane.c.key == bindparam("lane"))
+_HAPPENING = tables.timeline.insert()
+
+
 def check_lease(connection: Connection, lease: LaneLease) -> None:
     """Raise LaneLost unless the lease still is the lane's newest."""
-    row = connection.execute(
-        select(tables.lane.c.epoch, tables.lane.c.owner).where(tables.lane.c.key == lease.lane)
-    ).one_or_none()
+    row = connection.execute(_OF_LANE, {"lane": lease.lane}).one_or_none()
     if row is None or row.epoch != lease.epoch or row.owner != lease.owner:
         raise LaneLost(f"lane {lease.lane} has another worker now")
 
@@ -147,11 +150,8 @@ def tell(
     **detail: Any,
 ) -> None:
     """Write one line of a timeline, in the transaction of what it tells."""
-    connection.execute(
-        tables.timeline.insert().values(
-            at=at, exchange_id=exchange, delivery_id=delivery, event=event_name, detail=to_json(detail)
-        )
-    )
+    row = {"at": at, "exchange_id": exchange, "delivery_id": delivery, "event": event_name}
+    connection.execute(_HAPPENING, {**row, "detail": to_json(detail)})
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
