@@ -18,8 +18,8 @@ from gateway.endpoints.notices import Notices
 from gateway.errors import EndpointError
 from gateway.exchange.lateness import lateness
 from gateway.exchange.matters import OpenMatter, first_problem, open_matters
-from gateway.exchange.reading import disk_problem
 from gateway.exchange.reports import site_status
+from gateway.exchange.room import disk_problem
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import Done, DrainResult, RetryAt, WaitUntil

@@ -24,6 +24,7 @@ from gateway.diagnostics import Problem, Span, printable
 from gateway.endpoints import Entry, Outcome, Source, cannot_be_asked_for
 from gateway.errors import EndpointError, GatewayError, PartnerRefused
 from gateway.exchange import failed
+from gateway.exchange.room import Room
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.mapping import wholeness
 from gateway.store import tables
@@ -36,7 +37,7 @@ _SECOND_LOOK_LOCAL = timedelta(seconds=0.2)
 _SECOND_LOOK_REMOTE = timedelta(seconds=2)
 _LOOK_AGAIN = timedelta(seconds=2)
 _CHUNK = 400
-_OF_ONE_FILE = ("E003", "E004", "E006", "E009")
+_OF_ONE_FILE = ("E003", "E004", "E006", "E009", "G013")
 
 
 @dataclass
@@ -205,7 +206,7 @@ class Intake:
         work = self._site.spool.work / f"{os.getpid()}-{new_exchange_id(now)}"
         try:
             with work.open("wb") as file:
-                counting = _Hashing(file)
+                counting = _Hashing(file, Room(self._site, entry.name, entry.size))
                 source.read(entry, counting)  # type: ignore[arg-type]  # it is written to and nothing else
                 file.flush()
                 os.fsync(file.fileno())
@@ -388,8 +389,9 @@ def _is_about_one_file(error: EndpointError) -> bool:
 class _Hashing:
     """Writes through to a file and hashes on the way."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, room: Room) -> None:
         self._file = file
+        self._room = room
         self.digest = sha256()
 
     def write(self, block: bytes) -> int:
@@ -397,4 +399,5 @@ class _Hashing:
         written = self._file.write(block)
         if written != len(block):
             raise GatewayError("the disk took fewer bytes than it was given")
+        self._room.went(written)
         return written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from gateway.exchange.failed import problems_as_json, remove_mended, write_set_a
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.pipeline import process
+from gateway.exchange.room import disk_problem
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, insert_into, tell
@@ -82,19 +82,6 @@ def read_route(
         return ReadResult(route.spec.name, problem=problem, failures=failures)
     note_scan(site, route.spec.name, taken.refused)
     return ReadResult(route.spec.name, taken.exchanges, taken.refused, taken.look_again)
-
-
-def disk_problem(site: Site) -> Problem | None:
-    """Why nothing may be taken in: every input needs room for its copy, its deliveries and the ledger."""
-    free = shutil.disk_usage(site.spool.root).free
-    if free >= site.config.minimum_free:
-        return None
-    return Problem(
-        code="G013",
-        message=f"the disk of the spool has {free // 10**6} MB left, `minimum_free` wants "
-        f"{site.config.minimum_free // 10**6} MB: nothing is taken in",
-        help="make room there; the gateway goes on by itself",
-    )
 
 
 def endpoint_problem(error: EndpointError) -> Problem:

@@ -1,0 +1,1 @@
+"""What hostile files, servers and configurations may try."""
