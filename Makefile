@@ -13,6 +13,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 gateway
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not soak"
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report | tail -n 40

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.daemon.service import opened
-from gateway.exchange import alerts
+from gateway.exchange import alerts, retention
 from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import ReadResult, read_route
@@ -48,6 +48,9 @@ def run_once(
             untold = alerts.drain(site, lease, at_once=True)
         if isinstance(untold, RetryAt):
             result.unreachable["alerts"] = untold.error
+        if retention.is_due(site):
+            with site.lanes.exclusively(retention.LANE) as lease:
+                retention.drain(site, lease)
         new = {exchange for read in result.reads for exchange in read.exchanges}
         result.exchanges = [line for line in recent_exchanges(site, limit=len(new) + 50) if line.id in new]
         result.status = site_status(site, running=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from gateway.daemon.watching import Watching
 from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
-from gateway.exchange import alerts
+from gateway.exchange import alerts, retention
 from gateway.exchange.courier import Courier, delay
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import held_reason, read_route
@@ -116,6 +117,7 @@ class Service:
                     slept = 0.0
                     watching.watch(self._folders())
                     self._site.lanes.sweep(self._pending_lanes())
+                    self._wake_retention()
             except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger passes; the daemon must stay
                 emit("trouble", level="error", error=f"{type(error).__name__}: {error}")
                 self.stop.wait(_AFTER_TROUBLE)
@@ -125,6 +127,11 @@ class Service:
         if alerts.note(self._site):
             with self._site.ledger.write() as connection:
                 self._site.lanes.wake(connection, alerts.LANE)
+
+    def _wake_retention(self) -> None:
+        if retention.is_due(self._site):
+            with self._site.ledger.write() as connection:
+                self._site.lanes.wake(connection, retention.LANE)
 
     # -- clocks --------------------------------------------------------------------------------------
 
@@ -186,6 +193,8 @@ class Service:
         try:
             if lease.lane == alerts.LANE:
                 return alerts.drain(self._site, lease)
+            if lease.lane == retention.LANE:
+                return retention.drain(self._site, lease)
             return self._read(lease) if lease.lane.startswith("read:") else self._ship(lease)
         except LaneLost:
             raise
@@ -248,6 +257,8 @@ class Service:
         handlers = {signal.SIGTERM: stop, signal.SIGINT: stop}
         if hasattr(signal, "SIGHUP"):
             handlers[signal.SIGHUP] = reload
+        if sys.platform == "win32":
+            handlers[signal.SIGBREAK] = stop  # what a service manager sends there
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import unquote
 
 import msgspec
@@ -150,7 +150,7 @@ class HttpSource:
                 )
             raise answer.error()
         digest, size, beginning = sha256(), 0, b""
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the source
+        copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - it lives as long as the source
         try:
             for block in answer.blocks():
                 if len(beginning) < _BEGINNING:

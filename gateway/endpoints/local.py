@@ -37,6 +37,8 @@ _PASSING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT}
 )
 
+_IN_USE = (32, 33)  # Windows: a sharing or a lock violation
+
 
 class LocalOptions(EndpointOptions):
     """A folder of this machine."""
@@ -257,6 +259,8 @@ def translate(error: OSError, what: str) -> EndpointError:
         return EndpointUnreachable(
             f"{what}: {reason}", code="E003", help="check the path, and whether the disk or share is mounted"
         )
+    if getattr(error, "winerror", None) in _IN_USE:
+        return EndpointUnreachable(f"{what}: another program has it open", code="E006")
     if error.errno in _PASSING:
         code = "E008" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "E001"
         return EndpointUnreachable(f"{what}: {reason}", code=code)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -156,7 +157,7 @@ def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Probl
 def _in_processes(conversion: Conversion, workers: int) -> Iterator[Block]:
     """Every process reads the input and converts each n-th block; the blocks come back in order."""
     context = multiprocessing.get_context("spawn")
-    pipes: list[Connection] = []
+    pipes: list[Any] = []  # connections, of another class on Windows
     processes = []
     try:
         for part in range(workers):

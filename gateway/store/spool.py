@@ -75,7 +75,7 @@ class Spool:
 
         What somebody opened for a group stays open for it. What is another user's is left to them.
         """
-        if os.name != "posix":
+        if sys.platform == "win32":
             return
         found = self.root.stat()
         if found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
