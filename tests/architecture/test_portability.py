@@ -41,7 +41,7 @@ POSIX_NAMES = {
             "wait",
             "waitpid",
         ),
-        *("nice", "sched_getaffinity", "sync", "readlink", "symlink", "link"),
+        *("wait", "waitpid", "nice", "sched_getaffinity", "sync", "readlink", "symlink", "link"),
     ),
     "signal": ("SIGHUP", "SIGKILL", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "alarm", "pause"),
     "socket": ("AF_UNIX", "TCP_KEEPIDLE", "TCP_KEEPINTVL"),
