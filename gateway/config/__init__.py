@@ -1,6 +1,6 @@
 """config.yaml, checked and frozen."""
 
 from gateway.config.load import Config, load
-from gateway.config.routes import AlertSpec, RouteSpec, TargetSpec
+from gateway.config.routes import AlertSpec, RetentionSpec, RouteSpec, TargetSpec
 
-__all__ = ["AlertSpec", "Config", "RouteSpec", "TargetSpec", "load"]
+__all__ = ["AlertSpec", "Config", "RetentionSpec", "RouteSpec", "TargetSpec", "load"]

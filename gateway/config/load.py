@@ -17,7 +17,7 @@ from gateway import library, yamlfile
 from gateway.config.cautions import cautions, inline_secrets
 from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
-from gateway.config.routes import AlertSpec, Resolver, RouteSpec, alert_spec
+from gateway.config.routes import AlertSpec, Resolver, RetentionSpec, RouteSpec, alert_spec, retention_spec
 from gateway.config.secrets import fill_in
 from gateway.config.wording import arranged, word
 from gateway.diagnostics import Problem, Span
@@ -40,6 +40,7 @@ class Config:
     minimum_free: int
     endpoints: dict[str, AnyOptions]
     routes: dict[str, RouteSpec]
+    retention: RetentionSpec
     alerts: AlertSpec | None = None
     problems: tuple[Problem, ...] = ()
     cautions: tuple[Problem, ...] = ()
@@ -76,6 +77,7 @@ def load(path: Path) -> Config:
         endpoints=dict(model.endpoints),
         routes={},
         alerts=alert_spec(model.alerts),
+        retention=retention_spec(model.retention),
     )
     routes = Resolver(model, [part.file for part in parts], problems).routes()
     doubtful = [

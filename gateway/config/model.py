@@ -19,16 +19,29 @@ _UNITS = {
     "d": 86400, "day": 86400, "days": 86400,
 }  # fmt: skip
 _LONGEST = 366 * 86400
+_LONGEST_KEPT = timedelta(days=7305)
 
 
 def _duration(value: Any) -> Any:
+    span = _span(value)
+    if not span.total_seconds() <= _LONGEST:
+        raise ValueError("a time span is at most 366 days")
+    return span
+
+
+def _kept_for(value: Any) -> Any:
+    span = _span(value)
+    if not timedelta(days=1) <= span <= _LONGEST_KEPT:
+        raise ValueError("contents are kept for at least 1 day and at most 20 years (7305 d)")
+    return span
+
+
+def _span(value: Any) -> timedelta:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", value) if isinstance(value, str) else None
     if match is None or match.group(2) not in _UNITS:
         raise ValueError("a time span is a number and a unit, such as `30 s`, `5 min` or `1 h`")
     seconds = float(match.group(1)) * _UNITS[match.group(2)]
-    if not seconds <= _LONGEST:
-        raise ValueError("a time span is at most 366 days")
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=min(seconds, 10 * _LONGEST_KEPT.total_seconds()))
 
 
 def _masks(value: Any) -> Any:
@@ -95,6 +108,7 @@ Temporary = Annotated[str, AfterValidator(_temporary)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+KeptFor = Annotated[timedelta, BeforeValidator(_kept_for)]
 Size = Annotated[int, BeforeValidator(_size)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
 
@@ -216,6 +230,11 @@ class TargetModel(Model):
         description="how files are named there; without `{key}` it is one fixed name, and a file waits until the "
         "receiver has taken the one before",
     )
+    window: Duration | None = Field(
+        default=None,
+        description="with one fixed name: every file carries all documents of this time and replaces the one "
+        "before, for a receiver that never removes it; such as `7 d`",
+    )
     temporary: Temporary = Field(
         default=".{name}.{attempt}.tmp",
         description="the name of a file until it is whole; `tmp/{name}.{attempt}` puts it into a folder",
@@ -255,6 +274,23 @@ class AlertsModel(Model):
     )
 
 
+class RetentionModel(Model):
+    """How long the contents of exchanges are kept. Nothing that is not settled is ever removed."""
+
+    keep_for: KeptFor = Field(
+        default=timedelta(days=400),
+        description="inputs, deliveries, stored contents and timelines older than this are removed; the numbers "
+        "of documents and what became of them are never",
+    )
+    keep_exchanges: int = Field(
+        default=200_000, ge=1, description="the inputs whose contents are kept at most; the oldest go first"
+    )
+    keep_bytes: Size = Field(
+        default=10 * 10**9,
+        description="what stored inputs and deliveries may take on the disk; the oldest go first",
+    )
+
+
 class ConfigModel(Model):
     """The whole of config.yaml."""
 
@@ -263,6 +299,9 @@ class ConfigModel(Model):
     workers: int = Field(default=4, ge=1, le=64, description="how many lanes are worked on at the same time")
     minimum_free: Size = Field(
         default=200 * 10**6, description="nothing is taken in while the spool's disk has less room than this"
+    )
+    retention: RetentionModel = Field(
+        default=RetentionModel(), description="how long the contents of exchanges are kept"
     )
     alerts: AlertsModel | None = Field(default=None, description="who is told when something is wrong")
     include: list[str] = Field(default=[], description="further files such as `routes/*.yaml`")

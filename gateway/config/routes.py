@@ -8,7 +8,15 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from gateway import library
-from gateway.config.model import AlertsModel, ConfigModel, ExpectModel, RouteModel, TargetModel, ToModel
+from gateway.config.model import (
+    AlertsModel,
+    ConfigModel,
+    ExpectModel,
+    RetentionModel,
+    RouteModel,
+    TargetModel,
+    ToModel,
+)
 from gateway.config.over_http import Impossible, impossible_for_a_feed, impossible_for_uploads
 from gateway.config.schedule import Schedule
 from gateway.diagnostics import Problem, Span
@@ -34,6 +42,7 @@ class TargetSpec:
     endpoint: str
     dropoff: Dropoff
     file_name: str
+    window: timedelta | None
     template: str
     schema: str | None
     settings: dict[str, Any]
@@ -41,6 +50,7 @@ class TargetSpec:
     own_settings: dict[str, Any]
     own_lookups: dict[str, dict[str, str]]
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
+    answers: str = "none"
 
     @property
     def lane(self) -> str:
@@ -60,6 +70,20 @@ class TargetSpec:
                 return file.span(at, key=True)
         file, base = self.spans[0]
         return file.span(base)
+
+
+@dataclass(frozen=True)
+class RetentionSpec:
+    """How long the contents of exchanges are kept: by age, by their number, by the bytes that they take."""
+
+    keep_for: timedelta = timedelta(days=400)
+    keep_exchanges: int = 200_000
+    keep_bytes: int = 10 * 10**9
+
+
+def retention_spec(model: RetentionModel) -> RetentionSpec:
+    """The retention of a configuration."""
+    return RetentionSpec(model.keep_for, model.keep_exchanges, model.keep_bytes)
 
 
 @dataclass(frozen=True)
@@ -273,6 +297,16 @@ class Resolver:
         options = self._model.endpoints[target.endpoint]
         if isinstance(options, HttpOptions) and self._cannot(impossible_for_uploads(target, options), at):
             return None
+        if target.window is not None and "{key}" in target.file_name:
+            self._problems.append(
+                Problem(
+                    code="C003",
+                    message="`window` needs one fixed `file_name`, without `{key}`",
+                    span=self._span((*at, "window"), key=True),
+                    help="write `file_name: orders.xml`, or leave `window` out",
+                )
+            )
+            return None
         whose = {} if company_id is None else {"company_id": company_id}
         own_settings = {**whose, **target.settings}
         tables = {**target.lookups}
@@ -283,6 +317,7 @@ class Resolver:
             endpoint=target.endpoint,
             dropoff=Dropoff(target.folder, target.temporary, target.done_file),
             file_name=target.file_name,
+            window=target.window,
             template=to.template,
             schema=to.schema_,
             settings={**own_settings, **to.settings},
@@ -290,6 +325,7 @@ class Resolver:
             own_settings=own_settings,
             own_lookups=target.lookups,
             spans=(*self._places(base), *self._places(at)),
+            answers=target.answers,
         )
 
     def _cannot(self, asked: Sequence[Impossible], location: tuple[str | int, ...]) -> bool:

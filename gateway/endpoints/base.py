@@ -206,10 +206,12 @@ class Target(Protocol):
         """Write the whole content under a temporary name and check its size. Raises EndpointError."""
         ...
 
-    def publish(self, staged: Staged) -> Written:
+    def publish(self, staged: Staged, *, over: int | None = None) -> Written:
         """Give it the final name in one atomic step; never replaces a file that is there.
 
-        Raises EndpointError; OutcomeUnknown where the step may have been done.
+        over: the size of an earlier file of ours under that name, which alone may be replaced (servers that cannot
+        do that in one step are without the file for a moment). Raises EndpointError; OutcomeUnknown where the step
+        may have been done.
         """
         ...
 

@@ -255,6 +255,14 @@ class FtpFolder:
         """Give a file another name. Raises OutcomeUnknown on a cut line."""
         self.run(f"rename {old} to {new}", lambda ftp: ftp.rename(old, new), unknown=True)
 
+    def replace(self, old: str, new: str) -> None:
+        """Give a file a name that another one has. Most servers do it in one step; some refuse that (IIS)."""
+        try:
+            self.rename(old, new)
+        except EndpointRefused:
+            self.remove(new)
+            self.rename(old, new)
+
     def remove(self, name: str) -> None:
         """Delete a file."""
         self.run(f"remove {name}", lambda ftp: ftp.delete(name))

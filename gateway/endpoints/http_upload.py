@@ -46,8 +46,8 @@ class HttpTarget:
         self._waiting[staged.temporary] = content
         return staged
 
-    def publish(self, staged: Staged) -> Written:
-        """Send it in one request; never replaces a file that is there.
+    def publish(self, staged: Staged, *, over: int | None = None) -> Written:
+        """Send it in one request; never replaces a file that is there, but for one of the size `over` (PUT).
 
         Raises OutcomeUnknown where the server may have taken it, another EndpointError where it surely has not.
         """
@@ -57,7 +57,7 @@ class HttpTarget:
                 f"{self.place}: {staged.name} is not ready to be sent: it has to be staged again", code="E006"
             )
         if content is not None:
-            self._send(staged, content)
+            self._send(staged, content, over)
             del self._waiting[staged.temporary]
         if self._dropoff.done_file is not None:
             self._mark(staged)
@@ -92,23 +92,25 @@ class HttpTarget:
 
     # -- sending -------------------------------------------------------------------------------------
 
-    def _send(self, staged: Staged, content: bytes) -> None:
+    def _send(self, staged: Staged, content: bytes, over: int | None) -> None:
         """One upload, whose outcome is known when this returns or raises anything but OutcomeUnknown."""
-        if self._options.method == "PUT" and self._size_of(staged.name, at_most=0) is not None:
+        there = self._size_of(staged.name, at_most=over or 0) if self._options.method == "PUT" else None
+        if there is not None and there != over:
             raise self._name_taken(staged.name)
         try:
-            self._upload(staged, content)
+            self._upload(staged, content, replaces=there is not None)
         except OutcomeUnknown as error:
             # From here on it is not waiting any more: it may be on the other side.
             self._lost[staged.temporary] = error.message
             del self._waiting[staged.temporary]
             raise
 
-    def _upload(self, staged: Staged, content: bytes) -> None:
+    def _upload(self, staged: Staged, content: bytes, *, replaces: bool) -> None:
         headers = {"Content-Type": self._options.content_type, "Content-Length": str(len(content))}
         if self._options.method == "PUT":
             url = self._connection.address(self._dropoff.folder, staged.name)
-            headers["If-None-Match"] = "*"
+            if not replaces:
+                headers["If-None-Match"] = "*"
         else:
             url = self._connection.address(self._dropoff.folder)
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(staged.name, safe='')}"

@@ -195,17 +195,20 @@ class LocalTarget:
             raise EndpointUnreachable(f"{temporary} has {size} bytes instead of {len(content)}", code="E006")
         return self.named(name, size, attempt=attempt)
 
-    def publish(self, staged: Staged) -> Written:
-        """Give it the final name. Raises EndpointRefused where a file has that name.
+    def publish(self, staged: Staged, *, over: int | None = None) -> Written:
+        """Give it the final name. Raises EndpointRefused where a file has it, but for one of the size `over`.
 
         With done-files, an earlier publish that came as far as the final name is completed.
         """
         final = self.folder / staged.name
         unmarked = self._dropoff.done_file is not None and self.look(staged) is Look.UNMARKED
-        if final.exists() and not unmarked:
-            raise _name_taken(final)
         try:
-            if not unmarked:
+            replaces = over is not None and final.exists() and final.stat().st_size == over
+            if final.exists() and not unmarked and not replaces:
+                raise _name_taken(final)
+            if replaces and not unmarked:
+                (self.folder / staged.temporary).replace(final)
+            elif not unmarked:
                 (self.folder / staged.temporary).rename(final)
             self._mark(staged)
             fsync_folder(self.folder)

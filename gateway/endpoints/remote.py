@@ -60,6 +60,10 @@ class RemoteFolder(Protocol):
         """Give a file another name. Raises OutcomeUnknown where it may have been done."""
         ...
 
+    def replace(self, old: str, new: str) -> None:
+        """Give a file a name that another one has, in one step where the server can. Raises OutcomeUnknown."""
+        ...
+
     def remove(self, name: str) -> None:
         """Delete a file."""
         ...
@@ -183,21 +187,26 @@ class RemoteTarget:
             )
         return staged
 
-    def publish(self, staged: Staged) -> Written:
-        """Rename to the final name, which must be free. Raises EndpointError, OutcomeUnknown on a cut line.
+    def publish(self, staged: Staged, *, over: int | None = None) -> Written:
+        """Rename to the final name, which must be free or have a file of the size `over`.
 
+        Raises EndpointError, OutcomeUnknown on a cut line.
         With done-files, an earlier publish that came as far as the final name is completed.
         """
         if self._dropoff.done_file is not None and self.look(staged) is Look.UNMARKED:
             self._mark(staged)
             return Written(staged.name, staged.size)
-        if self._folder.size_of(staged.name) is not None:
+        there = self._folder.size_of(staged.name)
+        if there is not None and there != over:
             raise EndpointRefused(
                 f"{self.place}: a file named {staged.name} is there already and was not sent by this delivery",
                 code="E007",
                 help="move that file away, then `gateway retry` the delivery",
             )
-        self._folder.rename(staged.temporary, staged.name)
+        if there is None:
+            self._folder.rename(staged.temporary, staged.name)
+        else:
+            self._folder.replace(staged.temporary, staged.name)
         self._mark(staged)
         return Written(staged.name, staged.size)
 

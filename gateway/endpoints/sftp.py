@@ -239,6 +239,20 @@ class SftpFolder:
         """Give a file another name. Raises OutcomeUnknown on a cut line."""
         self.run(f"rename {old} to {new}", lambda sftp: sftp.rename(self.path(old), self.path(new)), unknown=True)
 
+    def replace(self, old: str, new: str) -> None:
+        """Give a file a name that another one has: by OpenSSH's extension, else in two steps."""
+
+        def over(sftp: paramiko.SFTPClient) -> None:
+            try:
+                sftp.posix_rename(self.path(old), self.path(new))
+            except OSError as error:
+                if isinstance(error, EOFError | TimeoutError | ConnectionError):
+                    raise
+                sftp.remove(self.path(new))
+                sftp.rename(self.path(old), self.path(new))
+
+        self.run(f"rename {old} to {new}", over, unknown=True)
+
     def remove(self, name: str) -> None:
         """Delete a file."""
         self.run(f"remove {name}", lambda sftp: sftp.remove(self.path(name)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, or_, select, update
@@ -29,6 +29,7 @@ from gateway.exchange.matters import first_problem
 from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
 from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.windows import CannotCompose, carry, compose, replaced_size
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
 from gateway.store.lanes import Again, Done, DrainResult, RetryAt, WaitUntil
@@ -55,6 +56,7 @@ class _Due:
     staged_name: str | None
     place: str | None
     waits: bool  # for its fixed name: no publish was begun since that was written down
+    over: int | None = None  # the size of the earlier file of ours that it replaces, in a window
 
 
 class _NotReached(HostUnreachable):
@@ -91,6 +93,8 @@ class Courier:
             return RetryAt(self._site.clock.now() + FIRST_DELAY, error.message)
 
     def _ship_all(self, side: Target, due: Sequence[_Due]) -> DrainResult:
+        if self._target.spec.window is not None:
+            return self._ship_window(side, due)
         for row in due:
             if self._site.stopping.is_set():
                 return Again()
@@ -100,6 +104,24 @@ class Courier:
             if waits is not None:
                 return waits
         return Again() if len(due) == _BATCH else Done()
+
+    def _ship_window(self, side: Target, due: Sequence[_Due]) -> DrainResult:
+        """Under one fixed name with a window: the newest delivery's file carries those before it as well."""
+        row = next((one for one in due if one.state == "shipping"), due[-1])
+        over = replaced_size(self._site, self._target)
+        if row.state == "shipping":
+            row = replace(row, over=over)
+        else:
+            try:
+                content, size = compose(self._site, self._target, row.id, self._lease)
+            except CannotCompose as error:
+                return RetryAt(self._site.clock.now() + LONGEST_DELAY, str(error))
+            row = replace(row, content_sha256=content, size=size, over=over)
+        waits = self._ship(side, row)
+        if waits is not None:
+            return waits
+        carry(self._site, self._target, row.id, self._lease)
+        return Again() if len(due) == _BATCH or row.id != due[-1].id else Done()
 
     def _due(self) -> list[_Due]:
         with self._site.ledger.read() as connection:
@@ -149,7 +171,7 @@ class Courier:
                     return None
             self._publish(side, row, staged)
         except EndpointError as error:
-            if error.code == "E007" and self._target.spec.has_fixed_name:
+            if error.code == "E007" and self._target.spec.has_fixed_name and not self._target.spec.window:
                 return self._wait_for_the_name(row, staged)
             waits = self._trouble(row, error)
             if isinstance(error, HostUnreachable) and waits is not None:
@@ -212,17 +234,23 @@ class Courier:
 
     def _publish(self, side: Target, row: _Due, staged: Staged) -> None:
         try:
-            side.publish(staged)
+            self._give_name(side, row, staged)
         except OutcomeUnknown:
             if self._was_published(side, row, staged):
                 return
-            side.publish(staged)
+            self._give_name(side, row, staged)
         except EndpointError:
             # Surely nothing of it arrived, and nothing lies there to be looked for: it is staged anew.
             if not staged.is_there:
                 self._note(row, "drafted", only_from=("shipping",), staged_name=None, place=None)
             raise
         self._delivered(row)
+
+    def _give_name(self, side: Target, row: _Due, staged: Staged) -> None:
+        if row.over is None:
+            side.publish(staged)
+        else:
+            side.publish(staged, over=row.over)
 
     def _was_published(self, side: Target, row: _Due, staged: Staged) -> bool:
         """Look before repeating. True where the delivery is settled by what is seen."""

@@ -288,6 +288,26 @@ class TargetContract:
         assert (caught.value.code, caught.value.retryable) == ("E007", False)
         assert (root / "order.xml").read_bytes() == b"somebody else's"
 
+    def test_publish_replaces_only_a_file_of_the_size_that_it_was_told(
+        self, root: Path, open_target: Callable[..., Target]
+    ) -> None:
+        (root / "orders.xml").write_bytes(b"<old/>")
+        target = open_target()
+        staged = target.stage("orders.xml", b"<all-of-it/>", attempt="d1-1")
+        with pytest.raises(EndpointError) as caught:
+            target.publish(staged, over=5)
+        assert caught.value.code == "E007"
+        assert (root / "orders.xml").read_bytes() == b"<old/>"
+        target.publish(target.stage("orders.xml", b"<all-of-it/>", attempt="d1-2"), over=6)
+        assert (root / "orders.xml").read_bytes() == b"<all-of-it/>"
+
+    def test_publish_that_may_replace_also_takes_a_free_name(
+        self, root: Path, open_target: Callable[..., Target]
+    ) -> None:
+        target = open_target()
+        target.publish(target.stage("orders.xml", b"<a/>", attempt="d1-1"), over=6)
+        assert (root / "orders.xml").read_bytes() == b"<a/>"
+
     def test_staging_again_replaces_the_earlier_attempt(
         self, root: Path, open_target: Callable[..., Target]
     ) -> None:

@@ -121,6 +121,11 @@ class MemoryFolder:
             del self._server.files[self._path(old)]
             self._server.files[self._path(new)] = file
 
+    def replace(self, old: str, new: str) -> None:
+        with self._server.lock:
+            self._server.files[self._path(new)] = self._file(old)
+            del self._server.files[self._path(old)]
+
     def remove(self, name: str) -> None:
         with self._server.lock:
             self._file(name)

@@ -154,3 +154,84 @@ def test_inputs_are_moved_into_a_folder_of_the_day(site: TestSite) -> None:
     assert year.name.isdigit()
     assert [path.name for path in year.iterdir()] == ["orders.xml"]
     assert site.numbers() == ["1001"]
+
+
+WINDOW = "file_name: orders.xml\n    window: 7 d"
+
+
+def test_in_a_window_the_file_carries_all_of_it_and_is_replaced(site: TestSite) -> None:
+    # given a receiver that reads orders.xml and never removes it
+    named(site, WINDOW)
+    site.drop("a.xml", export("1001", "1002"))
+    site.run()
+    assert (list(site.shipped()), site.numbers()) == (["orders.xml"], ["1001", "1002"])
+    # when another order comes
+    site.drop("b.xml", export("1003"))
+    site.run()
+    # then the file has them all, each once
+    assert (list(site.shipped()), site.numbers()) == (["orders.xml"], ["1001", "1002", "1003"])
+    assert site.status().routes[0].waiting == 0
+    assert site.status().routes[0].sent_today == 3
+    # and nothing new changes nothing
+    before = site.shipped()
+    site.run()
+    assert site.shipped() == before
+
+
+def test_what_is_older_than_the_window_is_not_carried_any_more(site: TestSite) -> None:
+    named(site, WINDOW)
+    site.drop("a.xml", export("1001"))
+    site.run()
+    with site.open() as opened, opened.ledger.write() as connection:
+        connection.exec_driver_sql("UPDATE delivery SET created_at = '2026-01-01T00:00:00.000000Z'")
+    site.drop("b.xml", export("1002"))
+    site.run()
+    assert site.numbers() == ["1002"]
+
+
+def test_a_foreign_file_is_not_replaced_in_a_window_either(site: TestSite) -> None:
+    named(site, WINDOW)
+    place = site.folder / "out" / "pohoda"
+    place.mkdir(parents=True)
+    (place / "orders.xml").write_bytes(b"somebody else's")
+    site.drop("a.xml", export("1001"))
+    site.run()
+    assert (place / "orders.xml").read_bytes() == b"somebody else's"
+    (matter,) = site.status().matters
+    assert matter.what == "delivery failed"
+    # and once it is moved away, a retry sends it
+    (place / "orders.xml").unlink()
+    site.do("retry", "1001")
+    site.run()
+    assert site.numbers() == ["1001"]
+
+
+def test_an_interruption_in_a_window_loses_nothing(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    named(site, WINDOW)
+    site.drop("a.xml", export("1001"))
+    site.run()
+    real = LocalTarget.publish
+    for breaks_after in (False, True):
+
+        def interrupted(
+            target: LocalTarget, staged: Staged, *, over: int | None = None, after: bool = breaks_after
+        ) -> Written:
+            if after:
+                real(target, staged, over=over)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(LocalTarget, "publish", interrupted)
+        site.drop(f"b-{breaks_after}.xml", export("1003" if breaks_after else "1002"))
+        with pytest.raises(KeyboardInterrupt):
+            site.run()
+        monkeypatch.undo()
+        site.run()
+        assert site.numbers() == ["1001", "1002", *(["1003"] if breaks_after else [])]
+        assert site.status().routes[0].waiting == 0
+
+
+def test_a_window_needs_a_fixed_name(site: TestSite) -> None:
+    named(site, "window: 7 d")
+    with site.open() as opened:
+        (problem,) = opened.problems
+    assert problem.message == "`window` needs one fixed `file_name`, without `{key}`"
