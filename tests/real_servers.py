@@ -1,7 +1,8 @@
-"""Real servers on loopback: OpenSSH's sftp and vsftpd, plain and under TLS, where they are installed.
+"""Real servers on loopback: OpenSSH's sftp, vsftpd, proftpd and pure-ftpd, where they can be had.
 
-OpenSSH runs as whoever runs the tests. vsftpd needs root, and a login of the system, which is made and removed
-again; it runs only where `GATEWAY_REAL_SERVERS=1` allows that (CI sets it).
+OpenSSH runs as whoever runs the tests. The FTP servers need root; vsftpd also needs a login of the system, which
+is made and removed again. They run only where `GATEWAY_REAL_SERVERS=1` allows that (CI sets it). Debian installs
+one FTP server at a time, so proftpd and pure-ftpd are unpacked, never installed, into `GATEWAY_SERVERS_FOLDER`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 LOGIN, LOGIN_PASSWORD = "gatewaytest", "only-for-tests-1"
-
+NOBODY = 65534
 
 _VSFTPD = """\
 listen=YES
@@ -49,6 +52,33 @@ require_ssl_reuse=YES
 ssl_tlsv1=NO
 strict_ssl_read_eof=YES
 """
+_PROFTPD = """\
+ServerType standalone
+ServerName test
+DefaultAddress 127.0.0.1
+MasqueradeAddress 127.0.0.1
+SocketBindTight on
+UseReverseDNS off
+UseIPv6 off
+User nobody
+Group nogroup
+AuthOrder mod_auth_file.c
+RequireValidShell off
+DefaultRoot ~
+AllowOverwrite on
+HiddenStores off
+WtmpLog off
+TransferLog none
+DelayEngine off
+TimesGMT off
+"""
+_PROFTPD_TLS = """\
+LoadModule mod_tls.c
+TLSEngine on
+TLSProtocol TLSv1.2 TLSv1.3
+TLSRequired on
+TLSVerifyClient off
+"""
 
 
 @dataclass(frozen=True)
@@ -75,9 +105,28 @@ def why_no_vsftpd() -> str | None:
     """Why vsftpd cannot be had here; None where it can."""
     if not _program("vsftpd"):
         return "vsftpd is not installed (apt install vsftpd)"
-    if os.geteuid() != 0 or os.environ.get("GATEWAY_REAL_SERVERS") != "1":
-        return "vsftpd needs root and a login of the system: set GATEWAY_REAL_SERVERS=1 to allow it"
-    return None
+    return _why_not_as_root("vsftpd")
+
+
+def why_no_proftpd() -> str | None:
+    """Why proftpd cannot be had here; None where it can."""
+    return _why_not_unpacked("proftpd") or _why_not_as_root("proftpd")
+
+
+def why_no_pureftpd() -> str | None:
+    """Why pure-ftpd cannot be had here; None where it can."""
+    return _why_not_unpacked("pure-ftpd") or _why_not_as_root("pure-ftpd")
+
+
+WHY_NOT = {
+    "OpenSSH": why_no_sshd,
+    "vsftpd": why_no_vsftpd,
+    "vsftpd under TLS": why_no_vsftpd,
+    "proftpd": why_no_proftpd,
+    "proftpd under TLS": why_no_proftpd,
+    "pure-ftpd": why_no_pureftpd,
+}
+"""Each real server by the name that the marker `real_server` gives it, and why it cannot be had."""
 
 
 @contextmanager
@@ -106,12 +155,12 @@ def openssh(folder: Path) -> Iterator[RealServer]:
 
 
 @contextmanager
-def vsftpd(folder: Path, *, tls: bool) -> Iterator[RealServer]:
+def vsftpd(folder: Path, *, tls: bool, further: str = "") -> Iterator[RealServer]:
     """vsftpd with a login of its own; under TLS it requires that data connections resume the session."""
-    home = Path("/srv") / f"{LOGIN}-{os.getpid()}-{'tls' if tls else 'plain'}"
+    login = f"{LOGIN}{os.getpid()}{'s' if tls else ''}"
+    home = Path("/srv") / login
     secrets = folder / "ftp"
     secrets.mkdir()
-    login = f"{LOGIN}{'s' if tls else ''}"
     _run("useradd", "--home-dir", str(home), "--create-home", "--shell", "/bin/sh", login)
     try:
         subprocess.run(["chpasswd"], input=f"{login}:{LOGIN_PASSWORD}", text=True, check=True, timeout=20)
@@ -120,7 +169,7 @@ def vsftpd(folder: Path, *, tls: bool) -> Iterator[RealServer]:
         Path("/var/run/vsftpd/empty").mkdir(parents=True, exist_ok=True)
         port, first = free_port(), free_port()
         passive = f"pasv_min_port={first}\npasv_max_port={min(first + 50, 65000)}\n"
-        lines = f"listen_port={port}\n{passive}{_VSFTPD}"
+        lines = f"listen_port={port}\n{passive}{_VSFTPD}{further}"
         if tls:
             make_certificate(secrets)
             key = f"rsa_cert_file={secrets}/certificate.pem\nrsa_private_key_file={secrets}/key.pem\n"
@@ -131,6 +180,69 @@ def vsftpd(folder: Path, *, tls: bool) -> Iterator[RealServer]:
             yield RealServer(name, "127.0.0.1", port, home, login, secrets)
     finally:
         subprocess.run(["userdel", login], check=False, timeout=20, capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def proftpd(
+    folder: Path, *, tls: bool, time_zone: str | None = None, certificate: Mapping[str, Any] | None = None
+) -> Iterator[RealServer]:
+    """proftpd with an account of its own; under TLS data connections must resume the session, as by default."""
+    secrets = folder / "ftp"
+    secrets.mkdir()
+    with _home("proftpd") as home:
+        port, first = free_port(), free_port()
+        accounts = {
+            "users": f"{LOGIN}:{_hashed_password()}:{NOBODY}:{NOBODY}::{home}:/bin/sh\n",
+            "groups": f"nogroup:x:{NOBODY}:\n",
+        }
+        for name, text in accounts.items():
+            (secrets / name).write_text(text)
+            (secrets / name).chmod(0o600)
+        lines = (
+            f"Port {port}\nPassivePorts {first} {min(first + 50, 65000)}\nModulePath {_modules()}\n{_PROFTPD}"
+            f"AuthUserFile {secrets}/users\nAuthGroupFile {secrets}/groups\n"
+            f"PidFile {secrets}/pid\nScoreboardFile {secrets}/scores\nSystemLog {folder}/proftpd-system.log\n"
+        )
+        if tls:
+            make_certificate(secrets, **(certificate or {}))
+            lines += (
+                f"{_PROFTPD_TLS}TLSRSACertificateFile {secrets}/certificate.pem\n"
+                f"TLSRSACertificateKeyFile {secrets}/key.pem\n"
+            )
+        (secrets / "config").write_text(lines)
+        command = [_unpacked("proftpd") or "", "-n", "-c", str(secrets / "config")]
+        with _serving(command, port, folder / "proftpd.log", TZ=time_zone or "UTC"):
+            name = "proftpd under TLS" if tls else "proftpd"
+            yield RealServer(name, "127.0.0.1", port, home, LOGIN, secrets)
+
+
+@contextmanager
+def pureftpd(folder: Path) -> Iterator[RealServer]:
+    """pure-ftpd with an account of its own, plain."""
+    secrets = folder / "ftp"
+    secrets.mkdir()
+    with _home("pureftpd") as home:
+        port, first = free_port(), free_port()
+        users = secrets / "users"
+        # Written by hand: the hash that `pure-pw useradd` takes costs seconds at each login.
+        users.write_text(f"{LOGIN}:{_hashed_password()}:{NOBODY}:{NOBODY}::{home}/./{':' * 12}\n")
+        _run(_unpacked("pure-pw") or "", "mkdb", f"{users}.pdb", "-f", str(users))
+        listening = ["-S", f"127.0.0.1,{port}", "-P", "127.0.0.1", "-p", f"{first}:{min(first + 50, 65000)}"]
+        rules = ["-l", f"puredb:{users}.pdb", "-E", "-A", "-u", "1", "-I", "15", "-Y", "0", "-g", f"{secrets}/pid"]
+        command = [_unpacked("pure-ftpd") or "", *listening, *rules]
+        with _serving(command, port, folder / "pure-ftpd.log"):
+            yield RealServer("pure-ftpd", "127.0.0.1", port, home, LOGIN, secrets)
+
+
+@contextmanager
+def _home(kind: str) -> Iterator[Path]:
+    """A folder that the account nobody may write to: those of pytest are closed to it."""
+    home = Path(tempfile.mkdtemp(prefix=f"{LOGIN}-{kind}-", dir="/srv"))
+    home.chmod(0o777)
+    try:
+        yield home
+    finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -175,9 +287,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def _serving(command: list[str], port: int, log: Path) -> Iterator[None]:
+def _serving(command: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env={**_library_path(), **environment},
+        )
     try:
         until = time.monotonic() + 15
         while time.monotonic() < until:
@@ -200,6 +318,44 @@ def _serving(command: list[str], port: int, log: Path) -> Iterator[None]:
 
 def _program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+
+
+def _hashed_password() -> str:
+    command = ["openssl", "passwd", "-6", LOGIN_PASSWORD]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+
+
+def _unpacked(name: str) -> str | None:
+    """A program of the servers that are unpacked beside the system's."""
+    folder = os.environ.get("GATEWAY_SERVERS_FOLDER")
+    return shutil.which(name, path=f"{folder}/usr/sbin:{folder}/usr/bin") if folder else None
+
+
+def _modules() -> str:
+    return f"{os.environ['GATEWAY_SERVERS_FOLDER']}/usr/lib/proftpd"
+
+
+def _library_path() -> dict[str, str]:
+    """The environment in which the unpacked programs find the libraries that were unpacked with them."""
+    folder = os.environ.get("GATEWAY_SERVERS_FOLDER")
+    if not folder:
+        return dict(os.environ)
+    libraries = ":".join(str(path) for path in sorted(Path(folder).glob("usr/lib/*-linux-gnu")))
+    return {**os.environ, "LD_LIBRARY_PATH": libraries}
+
+
+def _why_not_unpacked(name: str) -> str | None:
+    if not os.environ.get("GATEWAY_SERVERS_FOLDER"):
+        return f"{name} is not unpacked: GATEWAY_SERVERS_FOLDER names no folder (.ci/run makes one)"
+    if _program("openssl") is None:
+        return f"the password of the account of {name} is made with openssl, which is not installed"
+    return None if _unpacked(name) else f"{name} is not in GATEWAY_SERVERS_FOLDER (it could not be downloaded)"
+
+
+def _why_not_as_root(name: str) -> str | None:
+    if os.geteuid() != 0 or os.environ.get("GATEWAY_REAL_SERVERS") != "1":
+        return f"{name} needs root and an account: set GATEWAY_REAL_SERVERS=1 to allow it"
+    return None
 
 
 def _run(*command: str) -> None:

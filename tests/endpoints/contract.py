@@ -350,12 +350,14 @@ class TargetContract:
         target.discard(staged)
         assert list(root.iterdir()) == []
 
-    def test_publishing_what_was_never_staged_raises(self, open_target: Callable[..., Target]) -> None:
+    def test_publishing_what_was_never_staged_raises(self, root: Path, open_target: Callable[..., Target]) -> None:
+        """Not as OutcomeUnknown where one can know: any other error says that it surely did not happen."""
         target = open_target()
         staged = target.stage("order.xml", b"<a/>", attempt="d1-1")
         target.discard(staged)
         with pytest.raises(EndpointError):
             target.publish(staged)
+        assert not (root / "order.xml").exists()
 
     def test_a_target_is_of_use_again_after_an_error(self, root: Path, open_target: Callable[..., Target]) -> None:
         target = open_target()

@@ -1,44 +1,65 @@
-"""Both contracts in full against real servers: OpenSSH's sftp, and vsftpd plain and under TLS."""
+"""Both contracts in full against real servers: OpenSSH's sftp, vsftpd and proftpd (also under TLS), pure-ftpd."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from gateway.endpoints import AfterWork, Dropoff, Endpoint, Pickup, Source, Target
+from gateway.endpoints import AfterWork, Dropoff, Endpoint, Outcome, Pickup, Source, Target
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 from gateway.errors import EndpointRefused, HostNotTrusted, LoginRefused
-from tests.endpoints.contract import KEEP, SourceContract, TargetContract
-from tests.real_servers import LOGIN_PASSWORD, RealServer, openssh, vsftpd, why_no_sshd, why_no_vsftpd
+from tests.endpoints.contract import DELETE, KEEP, SourceContract, TargetContract
+from tests.real_servers import LOGIN_PASSWORD, RealServer, openssh, proftpd, pureftpd, vsftpd
+
+OPENSSH = pytest.mark.real_server("OpenSSH")
+VSFTPD = pytest.mark.real_server("vsftpd")
+VSFTPD_TLS = pytest.mark.real_server("vsftpd under TLS")
+PROFTPD = pytest.mark.real_server("proftpd")
+PROFTPD_TLS = pytest.mark.real_server("proftpd under TLS")
+PUREFTPD = pytest.mark.real_server("pure-ftpd")
 
 
 @pytest.fixture(scope="module")
 def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    if reason := why_no_sshd():
-        pytest.skip(reason)
     with openssh(tmp_path_factory.mktemp("openssh")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    if reason := why_no_vsftpd():
-        pytest.skip(reason)
     with vsftpd(tmp_path_factory.mktemp("vsftpd"), tls=False) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    if reason := why_no_vsftpd():
-        pytest.skip(reason)
     with vsftpd(tmp_path_factory.mktemp("vsftpds"), tls=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proftpd_tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    with proftpd(tmp_path_factory.mktemp("proftpds"), tls=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proftpd_in_tokyo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    with proftpd(tmp_path_factory.mktemp("tokyo"), tls=False, time_zone="Asia/Tokyo") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pureftpd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    with pureftpd(tmp_path_factory.mktemp("pureftpd")) as server:
         yield server
 
 
@@ -101,9 +122,11 @@ class RealSource(SourceContract):
         opened: list[Source] = []
         base = str(root) if isinstance(parts[0], SftpEndpoint) else ""
 
-        def source(folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP) -> Source:
+        def source(
+            folder: str = "", files: Sequence[str] = ("*.xml",), after: AfterWork = KEEP, **more: Any
+        ) -> Source:
             place = f"{base}/{folder}".rstrip("/") if base else folder
-            opened.append(parts[0].source(Pickup(place, tuple(files), after)))
+            opened.append(parts[0].source(Pickup(place, tuple(files), after, **more)))
             return opened[-1]
 
         yield source
@@ -132,8 +155,8 @@ class RealTarget(TargetContract):
         opened: list[Target] = []
         base = str(root) if isinstance(parts[0], SftpEndpoint) else ""
 
-        def target(folder: str = "") -> Target:
-            opened.append(parts[0].target(Dropoff(f"{base}/{folder}".rstrip("/") if base else folder)))
+        def target(folder: str = "", **more: Any) -> Target:
+            opened.append(parts[0].target(Dropoff(f"{base}/{folder}".rstrip("/") if base else folder, **more)))
             return opened[-1]
 
         yield target
@@ -142,21 +165,43 @@ class RealTarget(TargetContract):
 
 
 class OpenSsh:
+    pytestmark = OPENSSH
+
     def open_endpoint(self, request: pytest.FixtureRequest) -> tuple[Endpoint, RealServer]:
         server = request.getfixturevalue("sftp_server")
         return sftp(server), server
 
 
 class Vsftpd:
+    pytestmark = VSFTPD
+
     def open_endpoint(self, request: pytest.FixtureRequest) -> tuple[Endpoint, RealServer]:
         server = request.getfixturevalue("plain_server")
         return ftp(server), server
 
 
 class VsftpdUnderTls:
+    pytestmark = VSFTPD_TLS
+
     def open_endpoint(self, request: pytest.FixtureRequest) -> tuple[Endpoint, RealServer]:
         server = request.getfixturevalue("tls_server")
         return ftps(server), server
+
+
+class ProftpdUnderTls:
+    pytestmark = PROFTPD_TLS
+
+    def open_endpoint(self, request: pytest.FixtureRequest) -> tuple[Endpoint, RealServer]:
+        server = request.getfixturevalue("proftpd_tls_server")
+        return ftps(server), server
+
+
+class PureFtpd:
+    pytestmark = PUREFTPD
+
+    def open_endpoint(self, request: pytest.FixtureRequest) -> tuple[Endpoint, RealServer]:
+        server = request.getfixturevalue("pureftpd_server")
+        return ftp(server), server
 
 
 class TestOpenSshSource(OpenSsh, RealSource): ...
@@ -177,6 +222,19 @@ class TestVsftpdUnderTlsSource(VsftpdUnderTls, RealSource): ...
 class TestVsftpdUnderTlsTarget(VsftpdUnderTls, RealTarget): ...
 
 
+class TestProftpdUnderTlsSource(ProftpdUnderTls, RealSource): ...
+
+
+class TestProftpdUnderTlsTarget(ProftpdUnderTls, RealTarget): ...
+
+
+class TestPureFtpdSource(PureFtpd, RealSource): ...
+
+
+class TestPureFtpdTarget(PureFtpd, RealTarget): ...
+
+
+@OPENSSH
 def test_an_unknown_host_key_is_refused_and_shown(sftp_server: RealServer) -> None:
     with pytest.raises(HostNotTrusted) as caught:
         sftp(sftp_server, known_hosts=Path("nowhere")).probe()
@@ -186,6 +244,7 @@ def test_an_unknown_host_key_is_refused_and_shown(sftp_server: RealServer) -> No
     assert caught.value.help.endswith("then `gateway trust-host office`")
 
 
+@OPENSSH
 def test_a_changed_host_key_is_refused(sftp_server: RealServer, tmp_path: Path) -> None:
     other = (sftp_server.secrets / "user_key.pub").read_text().split()
     known = tmp_path / "known_hosts"
@@ -195,18 +254,21 @@ def test_a_changed_host_key_is_refused(sftp_server: RealServer, tmp_path: Path) 
     assert "the host key has changed" in caught.value.message
 
 
+@OPENSSH
 def test_a_key_that_the_server_does_not_know_is_a_refused_login(sftp_server: RealServer) -> None:
     with pytest.raises(LoginRefused) as caught:
         sftp(sftp_server, key_file=sftp_server.secrets / "host_key").probe()
     assert caught.value.code == "E002"
 
 
+@VSFTPD_TLS
 def test_a_certificate_of_nobody_known_is_refused_before_the_password_is_sent(tls_server: RealServer) -> None:
     with pytest.raises(HostNotTrusted) as caught:
         ftps(tls_server, ca_file=None).probe()
     assert caught.value.code == "E010"
 
 
+@VSFTPD_TLS
 def test_a_pinned_certificate_is_accepted_and_another_one_refused(tls_server: RealServer) -> None:
     pinned = (tls_server.secrets / "fingerprint").read_text()
     assert ftps(tls_server, ca_file=None, fingerprint=pinned).probe().startswith("login ok")
@@ -215,5 +277,35 @@ def test_a_pinned_certificate_is_accepted_and_another_one_refused(tls_server: Re
     assert f"its SHA-256 is {pinned}" in caught.value.message
 
 
+@VSFTPD_TLS
 def test_tls_1_2_can_be_asked_for(tls_server: RealServer) -> None:
     assert ftps(tls_server, newest_tls="1.2").probe().startswith("login ok")
+
+
+@PROFTPD_TLS
+@pytest.mark.parametrize("newest", ["1.2", "1.3"])
+def test_proftpd_takes_data_connections_that_resume_the_session(
+    proftpd_tls_server: RealServer, newest: str
+) -> None:
+    root = emptied(proftpd_tls_server.root)
+    target = ftps(proftpd_tls_server, newest_tls=newest).target(Dropoff())
+    for number in range(5):
+        target.publish(target.stage(f"{number}.xml", b"<a/>", attempt=f"d{number}"))
+    target.close()
+    assert len(list(root.iterdir())) == 5
+
+
+@PROFTPD
+def test_a_file_of_a_server_in_another_time_zone_has_its_true_time(proftpd_in_tokyo: RealServer) -> None:
+    """LIST of that server says nine hours more; MLSD and MDTM are UTC."""
+    root = emptied(proftpd_in_tokyo.root)
+    written = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+    (root / "orders.xml").write_bytes(b"<a/>")
+    os.utime(root / "orders.xml", (written.timestamp(), written.timestamp()))
+    source = ftp(proftpd_in_tokyo).source(Pickup("", ("*.xml",), DELETE))
+    (entry,) = source.list()
+    assert entry.modified == written
+    # and it is the same when asked for the one file, so that the after-work action knows it again
+    source.ack(entry, Outcome.DONE)
+    source.close()
+    assert list(root.iterdir()) == []

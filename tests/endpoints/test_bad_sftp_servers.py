@@ -1,0 +1,290 @@
+"""An SFTP server in this process: both contracts, and the misbehaviours that OpenSSH cannot be told."""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+from pydantic import SecretStr
+
+from gateway.endpoints import Dropoff, Look, Outcome, Pickup, Source, Target
+from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
+from gateway.errors import EndpointRefused, EndpointUnreachable, HostNotTrusted, LoginRefused, OutcomeUnknown
+from tests.endpoints.contract import DELETE, KEEP, MOVE, SourceContract, TargetContract
+from tests.sftp_server import PASSWORD, USER, Misbehaviour, RunningSftp, sftp_server
+
+LARGE = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "account"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def server(root: Path) -> Iterator[RunningSftp]:
+    with sftp_server(root) as running:
+        yield running
+
+
+def endpoint(server: RunningSftp, **options: Any) -> SftpEndpoint:
+    known = server.root.parent / "known_hosts"
+    if not known.exists():
+        known.write_text(server.known_host + "\n")
+    given: dict[str, Any] = {
+        "host": server.host,
+        "port": server.port,
+        "user": USER,
+        "password": SecretStr(PASSWORD),
+        "known_hosts": known,
+        "connect_timeout": 3,
+        "data_timeout": 0.5,
+    }
+    return SftpEndpoint("office", SftpOptions(**{**given, **options}), root=server.root)
+
+
+class TestSourceOfAServerInThisProcess(SourceContract):
+    @pytest.fixture
+    def root(self, root: Path) -> Path:
+        return root
+
+    @pytest.fixture
+    def open_source(self, server: RunningSftp) -> Iterator[Callable[..., Source]]:
+        opened: list[Source] = []
+
+        def source(folder: str = "", files: Any = ("*.xml",), after: Any = KEEP, **further: Any) -> Source:
+            pickup = Pickup(folder, tuple(files), after, **further)
+            opened.append(endpoint(server, data_timeout=5).source(pickup))
+            return opened[-1]
+
+        yield source
+        for one in opened:
+            one.close()
+
+
+class TestTargetOfAServerInThisProcess(TargetContract):
+    """It knows no posix-rename, and its rename refuses a name that is taken."""
+
+    @pytest.fixture
+    def root(self, root: Path) -> Path:
+        return root
+
+    @pytest.fixture
+    def open_target(self, server: RunningSftp) -> Iterator[Callable[..., Target]]:
+        opened: list[Target] = []
+
+        def target(folder: str = "", **further: Any) -> Target:
+            opened.append(endpoint(server, data_timeout=5).target(Dropoff(folder, **further)))
+            return opened[-1]
+
+        yield target
+        for one in opened:
+            one.close()
+
+
+def test_a_server_that_is_silent_before_its_banner_is_given_up(root: Path) -> None:
+    with sftp_server(root, Misbehaviour(silent=True)) as server:
+        began = time.monotonic()
+        with pytest.raises(EndpointUnreachable) as caught:
+            endpoint(server, connect_timeout=0.5).probe()
+    assert time.monotonic() - began < 5
+    where, said = caught.value.message.split(": cannot connect: ")
+    assert where == f"sftp://127.0.0.1:{server.port}/"
+    # paramiko's own two clocks are equal, and either may be first
+    assert said in ("no answer in time", "error reading SSH protocol banner")
+
+
+@pytest.mark.parametrize(
+    ("misbehaviour", "words"),
+    [
+        (Misbehaviour(silent_at_login=True), "no answer in time"),
+        (Misbehaviour(cuts_at_login=True), "the server closed the connection"),
+    ],
+    ids=["silent", "cut"],
+)
+def test_a_line_that_dies_during_the_login_is_no_refused_login(
+    root: Path, misbehaviour: Misbehaviour, words: str
+) -> None:
+    """Three refused logins hold a target; a bad line must not."""
+    with sftp_server(root, misbehaviour) as server, pytest.raises(EndpointUnreachable) as caught:
+        endpoint(server, connect_timeout=0.5).probe()
+    assert caught.value.message == f"sftp://127.0.0.1:{server.port}/: cannot connect: {words}"
+
+
+def test_a_port_where_something_else_answers_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        options = SftpOptions(
+            host="127.0.0.1",
+            port=listener.getsockname()[1],
+            user=USER,
+            connect_timeout=0.5,
+            password=SecretStr("x"),
+        )
+        with pytest.raises(EndpointUnreachable) as caught:
+            SftpEndpoint("office", options, root=tmp_path).probe()
+    assert caught.value.code == "E001"
+
+
+def test_a_download_that_stalls_ends_with_the_data_timeout_and_the_source_is_of_use_again(
+    root: Path, server: RunningSftp
+) -> None:
+    (root / "orders.xml").write_bytes(LARGE)
+    server.misbehaviour.stalls_reading_after = 100_000
+    source = endpoint(server).source(Pickup("", ("*.xml",), KEEP))
+    (entry,) = source.list()
+    began = time.monotonic()
+    with pytest.raises(EndpointUnreachable) as caught:
+        source.read(entry, io.BytesIO())
+    assert time.monotonic() - began < 5
+    assert caught.value.message == f"sftp://127.0.0.1:{server.port}/: cannot fetch orders.xml: no answer in time"
+    # and once the server answers again, so does the source
+    server.misbehaviour.stalls_reading_after = None
+    into = io.BytesIO()
+    source.read(entry, into)
+    source.close()
+    assert into.getvalue() == LARGE
+
+
+def test_an_upload_that_stalls_ends_with_the_data_timeout_and_nothing_has_the_final_name(
+    root: Path, server: RunningSftp
+) -> None:
+    server.misbehaviour.stalls_writing_after = 100_000
+    target = endpoint(server).target(Dropoff())
+    began = time.monotonic()
+    with pytest.raises(EndpointUnreachable):
+        target.stage("order.xml", LARGE, attempt="d1-1")
+    assert time.monotonic() - began < 8
+    assert not (root / "order.xml").exists()
+
+
+def test_a_download_that_is_cut_is_retryable_and_never_short(root: Path, server: RunningSftp) -> None:
+    (root / "orders.xml").write_bytes(LARGE)
+    server.misbehaviour.cuts_reading_after = 200_000
+    source = endpoint(server).source(Pickup("", ("*.xml",), KEEP))
+    (entry,) = source.list()
+    with pytest.raises(EndpointUnreachable) as caught:
+        source.read(entry, io.BytesIO())
+    assert caught.value.retryable
+
+
+def test_an_upload_that_the_server_shortens_is_noticed_before_it_gets_its_name(
+    root: Path, server: RunningSftp
+) -> None:
+    server.misbehaviour.shortens_files_to = 3
+    target = endpoint(server).target(Dropoff())
+    with pytest.raises(EndpointUnreachable) as caught:
+        target.stage("order.xml", b"<order/>", attempt="d1-1")
+    target.close()
+    assert caught.value.message == (
+        f"sftp://127.0.0.1:{server.port}/: .order.xml.d1-1.tmp has 3 bytes there instead of 8"
+    )
+    assert not (root / "order.xml").exists()
+
+
+def test_a_server_that_tells_wrong_sizes_gets_nothing_published(root: Path, server: RunningSftp) -> None:
+    server.misbehaviour.size_told = 1
+    target = endpoint(server).target(Dropoff())
+    with pytest.raises(EndpointUnreachable) as caught:
+        target.stage("order.xml", b"<order/>", attempt="d1-1")
+    target.close()
+    assert "has 1 bytes there instead of 8" in caught.value.message
+
+
+def test_a_download_of_another_size_than_told_is_not_taken(root: Path, server: RunningSftp) -> None:
+    (root / "orders.xml").write_bytes(b"<orders/>")
+    server.misbehaviour.size_told = 5
+    source = endpoint(server).source(Pickup("", ("*.xml",), DELETE))
+    (entry,) = source.list()
+    with pytest.raises(EndpointUnreachable) as caught:
+        source.read(entry, io.BytesIO())
+    source.close()
+    assert caught.value.message == (
+        f"sftp://127.0.0.1:{server.port}/: orders.xml came with 9 bytes, the server says 5 before and 5 after"
+    )
+    assert (root / "orders.xml").exists()
+
+
+def test_a_server_that_takes_files_away_at_close_is_an_error_that_says_where_it_missed_the_file(
+    root: Path, server: RunningSftp, tmp_path: Path
+) -> None:
+    """Such a server cannot be shipped to by renaming; nobody may believe that the file has arrived."""
+    server.misbehaviour.takes_away_at_close = tmp_path
+    target = endpoint(server).target(Dropoff())
+    with pytest.raises(EndpointUnreachable) as caught:
+        target.stage("order.xml", b"<order/>", attempt="d1-1")
+    target.close()
+    assert caught.value.message == (
+        f"sftp://127.0.0.1:{server.port}/: .order.xml.d1-1.tmp has None bytes there instead of 8"
+    )
+
+
+def test_a_rename_that_would_replace_is_never_asked_for(root: Path, server: RunningSftp) -> None:
+    server.misbehaviour.renames_over = True
+    (root / "order.xml").write_bytes(b"somebody else's")
+    target = endpoint(server).target(Dropoff())
+    with pytest.raises(EndpointRefused) as caught:
+        target.publish(target.stage("order.xml", b"<order/>", attempt="d1-1"))
+    target.close()
+    assert caught.value.code == "E007"
+    assert (root / "order.xml").read_bytes() == b"somebody else's"
+
+
+def test_a_lost_answer_to_the_rename_is_an_unknown_outcome_and_looking_settles_it(
+    root: Path, server: RunningSftp
+) -> None:
+    target = endpoint(server).target(Dropoff())
+    staged = target.stage("order.xml", b"<order/>", attempt="d1-1")
+    server.misbehaviour.loses_answer_to_rename = True
+    with pytest.raises(OutcomeUnknown):
+        target.publish(staged)
+    assert target.look(staged) is Look.PUBLISHED
+    target.close()
+
+
+def test_a_lost_answer_to_the_after_work_rename_is_paid_by_the_next_ack(root: Path, server: RunningSftp) -> None:
+    (root / "orders.xml").write_bytes(b"<orders/>")
+    source = endpoint(server).source(Pickup("", ("*.xml",), MOVE))
+    (entry,) = source.list()
+    server.misbehaviour.loses_answer_to_rename = True
+    with pytest.raises(OutcomeUnknown):
+        source.ack(entry, Outcome.DONE)
+    source.ack(entry, Outcome.DONE)
+    source.close()
+    assert [path.name for path in (root / "done").iterdir()] == ["orders.xml"]
+
+
+def test_a_server_with_another_key_than_yesterday_gets_no_password(root: Path, tmp_path: Path) -> None:
+    # given a host key that is known
+    with sftp_server(root) as server:
+        assert endpoint(server).probe() == "login ok, 0 names"
+    # when another server answers there
+    with sftp_server(root, port=server.port, key=paramiko.ECDSAKey.generate()) as impostor:
+        with pytest.raises(HostNotTrusted) as caught:
+            endpoint(impostor).probe()
+        assert caught.value.message.startswith(
+            f"sftp://127.0.0.1:{impostor.port}/: the host key has changed: it is ecdsa-sha2-nistp256 SHA256:"
+        )
+
+
+def test_a_wrong_password_is_a_refused_login_that_never_shows_it(server: RunningSftp) -> None:
+    with pytest.raises(LoginRefused) as caught:
+        endpoint(server, password=SecretStr("guessed")).probe()
+    assert caught.value.message == "127.0.0.1: the login of `shop` is refused"
+
+
+def test_a_transfer_that_drips_is_given_up_after_transfer_timeout(root: Path, server: RunningSftp) -> None:
+    (root / "orders.xml").write_bytes(LARGE)
+    source = endpoint(server, transfer_timeout=0.001).source(Pickup("", ("*.xml",), KEEP))
+    (entry,) = source.list()
+    with pytest.raises(EndpointUnreachable) as caught:
+        source.read(entry, io.BytesIO())
+    source.close()
+    assert (caught.value.code, caught.value.retryable) == ("E012", True)
