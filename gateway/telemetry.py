@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from typing import Any, Literal
 
 import structlog
@@ -37,6 +38,7 @@ def configure(*, json: bool, level: Level = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    threading.excepthook = _thread_failed
 
 
 def emit(event: str, *, level: Level = "info", **facts: object) -> None:
@@ -49,6 +51,14 @@ def emit(event: str, *, level: Level = "info", **facts: object) -> None:
     if not structlog.is_configured():
         configure(json=False, level="warning")
     structlog.get_logger().log(_LEVELS[level], event, **{k: v for k, v in facts.items() if v is not None})
+
+
+def _thread_failed(arguments: threading.ExceptHookArgs) -> None:
+    """A thread of a library ended: paramiko's readers do when a line breaks. Who used it is told by itself."""
+    name = arguments.thread.name if arguments.thread else "?"
+    emit(
+        "thread_ended", level="warning", thread=name, error=f"{arguments.exc_type.__name__}: {arguments.exc_value}"
+    )
 
 
 def _one_line(_logger: object, _method: str, event: Any) -> Any:

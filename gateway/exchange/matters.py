@@ -34,6 +34,7 @@ def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
         *_holds(connection),
         *_late(site, connection),
         *_untold(connection),
+        *_unknown(site),
         *_orphans(site, connection),
     )
 
@@ -122,6 +123,15 @@ def _untold(connection: Connection) -> list[OpenMatter]:
     lane = tables.lane
     rows = connection.execute(select(lane).where(lane.c.key == "alerts", lane.c.failures > 0))
     return [OpenMatter("alerts", "alerts", "-", "", row.error or "", "gateway probe alerts") for row in rows]
+
+
+def _unknown(site: Site) -> list[OpenMatter]:
+    """Inputs that this ledger never heard of: it was restored from a copy that is older than they are."""
+    folder = site.blobs.unknown
+    names = sorted(path.name for path in folder.glob("*.xml")) if folder.is_dir() else []
+    why = "was taken in by a newer ledger than this one, which was restored from an older copy"
+    do = f"look into {folder}; drop what is missing into its route's folder, then remove it there"
+    return [OpenMatter("unknown input", name, "-", "", why, do) for name in names]
 
 
 def _orphans(site: Site, connection: Connection) -> list[OpenMatter]:

@@ -31,7 +31,7 @@ _SOON = 1.0
 _PRIVATE = 0o700
 _OTHERS = 0o007
 _PRIVATE_FILE = 0o600
-_OWN_NAMES = frozenset({"work", "blobs", "lock", "ledger"})
+_OWN_NAMES = frozenset({"unknown", "work", "blobs", "lock", "ledger"})
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))})
 
 

@@ -182,28 +182,6 @@ class TestLedgers:
         site.run()
         assert site.numbers() == ["1001"]
 
-
-_PAUSED = """
-import sys
-from datetime import timedelta
-from pathlib import Path
-from gateway.store.lanes import SqliteLanes
-from gateway.store.ledger import LaneLost, open_ledger
-from gateway.store import tables
-ledger = open_ledger(Path(sys.argv[1]))
-lanes = SqliteLanes(ledger, lease=timedelta(seconds=1))
-with lanes.exclusively("ship:pohoda") as lease:
-    print("has the lane", flush=True)
-    sys.stdin.readline()
-    try:
-        with ledger.write(lease) as connection:
-            connection.execute(tables.hold.insert().values(scope="x", reason="x", actor="x", since="x"))
-        print("committed", flush=True)
-    except LaneLost as lost:
-        print(lost, flush=True)
-"""
-
-
     def test_an_order_that_an_older_ledger_never_heard_of_is_kept_and_told(self, site: TestSite) -> None:
         # given an order that was taken in after a copy of the ledger was made, and has not left yet
         site.drop("first.xml", export("1001"))
@@ -243,6 +221,27 @@ with lanes.exclusively("ship:pohoda") as lease:
         site.run()
         assert site.numbers() == ["1001"]
         assert site.status().matters == ()
+
+
+_PAUSED = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from gateway.store.lanes import SqliteLanes
+from gateway.store.ledger import LaneLost, open_ledger
+from gateway.store import tables
+ledger = open_ledger(Path(sys.argv[1]))
+lanes = SqliteLanes(ledger, lease=timedelta(seconds=1))
+with lanes.exclusively("ship:pohoda") as lease:
+    print("has the lane", flush=True)
+    sys.stdin.readline()
+    try:
+        with ledger.write(lease) as connection:
+            connection.execute(tables.hold.insert().values(scope="x", reason="x", actor="x", since="x"))
+        print("committed", flush=True)
+    except LaneLost as lost:
+        print(lost, flush=True)
+"""
 
 
 class TestWorkers:
