@@ -8,7 +8,8 @@
     ├── ExchangesFailed              5  some exchanges failed
     ├── EndpointError                6  a partner did not do what was asked; `retryable` says if waiting helps
     │   ├── EndpointUnreachable      6  time-out, cut line, a passing refusal: retryable
-    │   │   └── HostUnreachable      6  no connection to the host at all
+    │   │   ├── HostUnreachable      6  no connection to the host at all
+    │   │   └── DiskTrouble          6  the spool's own disk: it may pass
     │   ├── EndpointRefused          6  rights, name: permanent
     │   │   └── PartnerRefused       6  whatever goes there is refused: three in a row hold the route or target
     │   │       ├── LoginRefused     6  the account
@@ -96,6 +97,10 @@ class EndpointUnreachable(EndpointError):
 
 class HostUnreachable(EndpointUnreachable):
     """Not even a connection: whatever else goes to that host would wait for the same time-out."""
+
+
+class DiskTrouble(EndpointUnreachable):
+    """The spool's own disk did not do what was asked; waiting may help, and what waits for it waits in order."""
 
 
 class EndpointRefused(EndpointError):

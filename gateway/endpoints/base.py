@@ -210,8 +210,8 @@ class Target(Protocol):
         """Give it the final name in one atomic step; never replaces a file that is there.
 
         over: the size of an earlier file of ours under that name, which alone may be replaced (servers that cannot
-        do that in one step are without the file for a moment). Raises EndpointError; OutcomeUnknown where the step
-        may have been done.
+        do that in one step are without the file for a moment). Raises OutcomeUnknown where the step may have been
+        done, and another EndpointError only where it surely was not.
         """
         ...
 

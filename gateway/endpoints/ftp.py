@@ -144,7 +144,7 @@ class FtpFolder:
             ) from error
         except ftplib.error_temp as error:
             self.drop()
-            raise self._unreached(step)(
+            raise self._unreached(step, unknown=unknown)(
                 f"{self.place}: cannot {what}: the server says `{_said(error)}`", code="E001"
             ) from error
         except UnicodeError as error:

@@ -30,7 +30,7 @@ from gateway.endpoints.base import (
     may_matter,
     temporary_name,
 )
-from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
 from gateway.store.files import fsync_folder
 
 _PASSING = frozenset(
@@ -210,12 +210,16 @@ class LocalTarget:
                 (self.folder / staged.temporary).replace(final)
             elif not unmarked:
                 (self.folder / staged.temporary).rename(final)
-            self._mark(staged)
-            fsync_folder(self.folder)
         except FileExistsError as error:
             raise _name_taken(final) from error
         except OSError as error:
             raise translate(error, f"{final} cannot be named") from error
+        try:
+            self._mark(staged)
+            fsync_folder(self.folder)
+        except OSError as error:
+            trouble = translate(error, f"{final} has its name, but what follows failed")
+            raise OutcomeUnknown(trouble.message, code=trouble.code, help=trouble.help) from error
         return Written(staged.name, staged.size)
 
     def look(self, staged: Staged) -> Look:

@@ -25,7 +25,7 @@ from gateway.endpoints.base import (
     may_matter,
     temporary_name,
 )
-from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable
+from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
 
 
 class RemoteFolder(Protocol):
@@ -190,7 +190,7 @@ class RemoteTarget:
     def publish(self, staged: Staged, *, over: int | None = None) -> Written:
         """Rename to the final name, which must be free or have a file of the size `over`.
 
-        Raises EndpointError, OutcomeUnknown on a cut line.
+        Raises OutcomeUnknown where it may have been done, another EndpointError where it surely was not.
         With done-files, an earlier publish that came as far as the final name is completed.
         """
         if self._dropoff.done_file is not None and self.look(staged) is Look.UNMARKED:
@@ -226,9 +226,13 @@ class RemoteTarget:
         return pattern is None or self._folder.size_of(done_name(pattern, staged.name)) is not None
 
     def _mark(self, staged: Staged) -> None:
-        """Say that the file is whole, by an empty one beside it."""
-        if self._dropoff.done_file is not None:
+        """Say that the file is whole, by an empty one beside it; the file itself has its name by now."""
+        if self._dropoff.done_file is None:
+            return
+        try:
             self._folder.store(done_name(self._dropoff.done_file, staged.name), b"")
+        except EndpointError as error:
+            raise OutcomeUnknown(error.message, code=error.code, help=error.help) from error
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary file if it is there."""

@@ -55,7 +55,8 @@ class _Due:
     attempts: int
     staged_name: str | None
     place: str | None
-    waits: bool  # for its fixed name: no publish was begun since that was written down
+    publish_begun: bool
+    waits: bool  # for its fixed name
     over: int | None = None  # the size of the earlier file of ours that it replaces, in a window
 
 
@@ -148,6 +149,7 @@ class Courier:
                 r.attempts,
                 r.staged_name,
                 r.place,
+                publish_begun=bool(r.publish_begun),
                 waits=_waits(r.problem),
             )
             for r in rows
@@ -159,11 +161,9 @@ class Courier:
         try:
             if row.state == "shipping" and row.staged_name is not None:
                 staged = Staged(row.name, row.staged_name, row.size)
-                if self._has_moved(side, row):
-                    return None
-                if row.waits:
-                    staged = self._staged_still(side, row, staged)
-                elif self._was_published(side, row, staged):
+                if not row.publish_begun:
+                    staged = self._staged_again(side, row, staged)
+                elif self._has_moved(side, row) or self._was_published(side, row, staged):
                     return None
             else:
                 staged = self._stage(side, row)
@@ -191,21 +191,32 @@ class Courier:
             side.discard(side.named(row.name, row.size, attempt=_attempt(row, row.attempts)))
         content = self._site.blobs.read(row.content_sha256)
         staged = side.stage(row.name, content, attempt=_attempt(row, row.attempts + 1))
-        if not self._note(row, "shipping", only_from=WAITS, staged_name=staged.temporary, place=side.place):
+        if not self._begin(side, row, staged, only_from=WAITS):
             side.discard(staged)
             return None
         return staged
 
-    def _staged_still(self, side: Target, row: _Due, staged: Staged) -> Staged:
-        """What waits for its name: staged anew where the server lost it, then on its way to being published.
+    def _staged_again(self, side: Target, row: _Due, staged: Staged) -> Staged:
+        """What was staged and surely not published: staged anew where the server lost it, or is another place now.
 
-        That is written down first, since from now on a missing temporary name may mean that it was published.
+        That a publish begins is written down first: from then on a missing file may be one that was taken.
         """
-        if side.look(staged) is not Look.STAGED:
+        if row.place != side.place or side.look(staged) is not Look.STAGED:
             content = self._site.blobs.read(row.content_sha256)
             staged = side.stage(row.name, content, attempt=_attempt(row, row.attempts + 1))
-        self._note(row, "shipping", staged_name=staged.temporary, place=side.place)
+        self._begin(side, row, staged)
         return staged
+
+    def _begin(self, side: Target, row: _Due, staged: Staged, *, only_from: tuple[str, ...] = ()) -> bool:
+        """Write down that the publish comes next; False where the delivery was withdrawn meanwhile."""
+        return self._note(
+            row,
+            "shipping",
+            only_from=only_from,
+            staged_name=staged.temporary,
+            place=side.place,
+            publish_begun=1,
+        )
 
     def _wait_for_the_name(self, row: _Due, staged: Staged | None) -> WaitUntil:
         """The receiver has not taken the file before yet: this one lies ready beside it, where it can."""
@@ -216,7 +227,7 @@ class Courier:
             help="the receiver takes it and removes it; if it never does, look why",
         )
         state = "shipping" if staged is None or staged.is_there else "drafted"
-        self._note(row, state, problem=problem, told=None if row.waits else "waits")
+        self._note(row, state, problem=problem, told=None if row.waits else "waits", publish_begun=0)
         return WaitUntil(at)
 
     def _has_moved(self, side: Target, row: _Due) -> bool:
@@ -239,18 +250,23 @@ class Courier:
             if self._was_published(side, row, staged):
                 return
             self._give_name(side, row, staged)
-        except EndpointError:
-            # Surely nothing of it arrived, and nothing lies there to be looked for: it is staged anew.
-            if not staged.is_there:
-                self._note(row, "drafted", only_from=("shipping",), staged_name=None, place=None)
-            raise
         self._delivered(row)
 
     def _give_name(self, side: Target, row: _Due, staged: Staged) -> None:
-        if row.over is None:
-            side.publish(staged)
-        else:
-            side.publish(staged, over=row.over)
+        """Publish. Any error but OutcomeUnknown means that it surely did not happen, and that is written down."""
+        try:
+            if row.over is None:
+                side.publish(staged)
+            else:
+                side.publish(staged, over=row.over)
+        except OutcomeUnknown:
+            raise
+        except EndpointError:
+            if staged.is_there:
+                self._note(row, "shipping", only_from=("shipping",), publish_begun=0)
+            else:  # nothing lies there to be looked for: it is staged anew
+                self._note(row, "drafted", only_from=("shipping",), staged_name=None, place=None)
+            raise
 
     def _was_published(self, side: Target, row: _Due, staged: Staged) -> bool:
         """Look before repeating. True where the delivery is settled by what is seen."""

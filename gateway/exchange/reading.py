@@ -59,16 +59,16 @@ def read_route(
     mode: Literal["exchange", "adopt"] = "exchange",
 ) -> ReadResult:
     """Take in and process what lies at one route's source; that it cannot be reached is a result, not an error."""
-    if held_reason(site, f"route:{route.spec.name}") is not None:
-        return ReadResult(route.spec.name)
+    if mode != "adopt" and held_reason(site, f"route:{route.spec.name}") is not None:
+        return ReadResult(route.spec.name)  # to adopt is to send nothing, so a hold is no reason against it
     full = disk_problem(site)
     if full is not None:
         failures = note_scan(site, route.spec.name, full)
         emit("disk_full", level="error", route=route.spec.name, reason=full.message)
         return ReadResult(route.spec.name, problem=full, failures=failures)
-    recover(site, lease, routes=[route.spec.name])
     intake = Intake(site, route, waiting, patient=patient, lease=lease)
     try:
+        recover(site, lease, routes=[route.spec.name])
         with site.source(route.spec, wait=not patient) as source:
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
     except NoConnectionFree as busy:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 from sqlalchemy import Connection, delete, select, update
 
-from gateway.errors import GatewayError
+from gateway.errors import DiskTrouble, GatewayError
 from gateway.store import tables
 from gateway.store.files import fsync_folder, write_durably
 from gateway.store.ledger import Ledger
@@ -146,14 +146,14 @@ class Blobs:
         return freed
 
     def read(self, digest: str) -> bytes:
-        """The whole content. Raises BlobMissing where it is gone or damaged."""
+        """The whole content. Raises BlobMissing where it is gone or damaged, DiskTrouble."""
         place = self._place(digest)
         try:
             with (self.folder / place.segment).open("rb") as file:
                 file.seek(place.start)
                 content = file.read(place.size)
         except OSError as error:
-            raise BlobMissing(f"the stored bytes {digest[:12]} cannot be read: {error.strerror}") from error
+            raise _unreadable(digest, error) from error
         if sha256(content).hexdigest() != digest:
             raise _damaged(digest)
         return content
@@ -162,7 +162,7 @@ class Blobs:
     def as_file(self, digest: str) -> Iterator[Path]:
         """A file with the content, to be read only and only inside the block.
 
-        Raises BlobMissing where it is gone or damaged.
+        Raises BlobMissing where it is gone or damaged, DiskTrouble.
         """
         place = self._place(digest)
         path = self.folder / place.segment
@@ -171,7 +171,7 @@ class Blobs:
             with path.open("rb") as file:
                 found = file_digest(file, "sha256").hexdigest() if is_whole else None
         except OSError as error:
-            raise BlobMissing(f"the stored bytes {digest[:12]} cannot be read: {error.strerror}") from error
+            raise _unreadable(digest, error) from error
         if is_whole and found != digest:
             raise _damaged(digest)
         if is_whole:
@@ -238,6 +238,14 @@ def _was_taken_in(connection: Connection, digest: str) -> bool:
 def _part(file: BinaryIO, start: int, size: int) -> bytes:
     file.seek(start)
     return file.read(size)
+
+
+def _unreadable(digest: str, error: OSError) -> GatewayError:
+    """A file that is gone is gone; anything else may pass."""
+    message = f"the stored bytes {digest[:12]} cannot be read: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        return BlobMissing(message)
+    return DiskTrouble(message, code="G020", help="look at the disk of the spool; it is tried again")
 
 
 def _damaged(digest: str) -> BlobMissing:

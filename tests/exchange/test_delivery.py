@@ -527,3 +527,65 @@ def test_a_hold_stops_a_batch_in_the_middle(site: TestSite, monkeypatch: pytest.
     site.do("release", "pohoda")
     site.run()
     assert len(site.shipped()) == 20
+
+
+def test_a_staged_file_that_the_server_cleans_away_while_the_lane_waits_is_sent_anew(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every missing file was taken by the receiver: this one surely never had its final name."""
+    # given a publish that is refused for now, before anything was done
+    site.drop("orders.xml", export("1001"))
+
+    def unreachable(_target: LocalTarget, _staged: Staged) -> Written:
+        raise EndpointUnreachable("the share is away", code="E001")
+
+    monkeypatch.setattr(LocalTarget, "publish", unreachable)
+    site.run()
+    monkeypatch.undo()
+    # when the temporary file is cleaned away meanwhile
+    (waiting,) = (site.folder / "out" / "pohoda").iterdir()
+    assert waiting.name.startswith(".")
+    waiting.unlink()
+    site.run()
+    # then the order arrives all the same, once
+    assert list(site.shipped()) == ["shop-main_order_1001.xml"]
+    assert site.status().routes[0].waiting == 0
+
+
+def test_what_was_staged_and_surely_not_published_follows_a_target_that_moves(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.drop("orders.xml", export("1001"))
+
+    def unreachable(_target: LocalTarget, _staged: Staged) -> Written:
+        raise EndpointUnreachable("the share is away", code="E001")
+
+    monkeypatch.setattr(LocalTarget, "publish", unreachable)
+    site.run()
+    monkeypatch.undo()
+    site.configure(replace=("    folder: pohoda\n", "    folder: elsewhere\n"))
+    site.run()
+    assert list(site.shipped("out/elsewhere")) == ["shop-main_order_1001.xml"]
+    assert not any(name.endswith(".xml") for name in site.shipped())
+
+
+def test_a_trouble_right_after_the_rename_is_looked_at_and_not_repeated(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder cannot be synced, but the receiver has taken the file by then."""
+    site.drop("orders.xml", export("1001"))
+    place = site.folder / "out" / "pohoda"
+
+    def taken_and_broken(_folder: Path) -> None:
+        for path in place.glob("shop-main*.xml"):
+            path.rename(site.folder / path.name)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("gateway.endpoints.local.fsync_folder", taken_and_broken)
+    site.run()
+    monkeypatch.undo()
+    site.run()
+    site.run()
+    assert site.shipped() == {}
+    assert (site.folder / "shop-main_order_1001.xml").exists()
+    assert site.status().routes[0].waiting == 0

@@ -149,7 +149,6 @@ def fail_each(
         counted["faults"] += countdown.struck
         # then a clean run has it all
         site.run()
-        retry_what_could_not_be_read(site)
         site.run()
         consumer.look()
         assert sorted(consumer.numbers) == sorted(expected), f"after operation {number}"
@@ -160,14 +159,6 @@ def fail_each(
         if not countdown.struck:
             return number
         number += step
-
-
-def retry_what_could_not_be_read(site: TestSite) -> None:
-    """Stored bytes that the disk did not give back are a matter for a person, who is told what to do."""
-    for matter in site.status().matters:
-        if matter.what in ("input failed", "delivery failed"):
-            assert "cannot be read" in matter.reason
-            site.do("retry", matter.do.split()[2])
 
 
 @STEPS
