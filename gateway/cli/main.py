@@ -133,12 +133,13 @@ def _valued() -> frozenset[str]:
 
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
-    from gateway.cli import author, connect, operate
+    from gateway.cli import author, connect, operate, safekeeping
 
     if not app.registered_commands:
         author.register(app)
         operate.register(app)
         connect.register(app)
+        safekeeping.register(app)
     debug = "--debug" in sys.argv
     if hasattr(signal, "SIGPIPE") and "run" not in sys.argv:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `gateway … | head` ends as every other program does

@@ -1,4 +1,4 @@
-"""The commands of who runs a site: run, status, show, retry, hold, release, adopt."""
+"""The commands of who runs a site: run, status, show, retry, hold, release, adopt, forget."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNTS = ("CHANGED", "SAME", "LEFT OUT", "SET ASIDE")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (run, status, show, retry, hold, release, adopt):
+    for command in (run, status, show, retry, hold, release, adopt, forget):
         app.command(epilog=EXIT_CODES)(command)
 
 
@@ -252,12 +252,16 @@ def show(
 def _tell_story(terminal: Terminal, story: Story) -> None:
     from gateway.clock import from_text
     from gateway.diagnostics import from_json, render
+    from gateway.exchange.reports import local_day
 
     line = story.exchange
     terminal.result(
         terminal.bold(f"exchange {line.id}")
         + f"  {line.route}  {line.state}  {printable(line.input)}  {story.size} bytes  sha256 {story.sha256[:12]}…"
     )
+    if story.emptied_at is not None:
+        day = local_day(story.emptied_at)
+        terminal.result(f"  its contents were removed by retention on {day}; what became of it stays known")
     for happening in story.timeline:
         at = from_text(happening.at).astimezone().strftime("%H:%M:%S.%f")[:-3]
         detail = ", ".join(f"{k} {_shown(v)}" for k, v in happening.detail.items() if v not in (None, "", {}))
@@ -276,6 +280,11 @@ def _tell_story(terminal: Terminal, story: Story) -> None:
                 ("  " + p.key, p.target, p.state + (f" ({p.reason})" if p.reason else ""), p.item_id)
                 for p in story.postings
             ],
+        )
+    forgotten = {posting.key: posting.forgotten_at for posting in story.postings if posting.forgotten_at}
+    for key, at in forgotten.items():
+        terminal.result(
+            f"\n{key} was forgotten on {local_day(at)}: its contents were erased, its number stays known"
         )
     problems: list[Problem] = list(story.problems)
     problems += [problem for posting in story.postings for problem in posting.problems]
@@ -354,6 +363,30 @@ def adopt(
     _request(context, "adopt", names, dry_run=dry_run, as_json=as_json)
 
 
+def forget(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Order numbers.")] = None,
+    email: Annotated[str, typer.Option(help="All orders with this e-mail address.")] = "",
+    route: Annotated[str, typer.Option(help="The route of the shop, where several shops have the number.")] = "",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a person's data; the order numbers stay known, so that nothing is sent a second time."""
+    if not names and not email.strip():
+        raise UsageError(
+            "forget needs order numbers or --email; begin with --dry-run, because nothing brings it back"
+        )
+    _request(
+        context,
+        "forget",
+        names or [],
+        dry_run=dry_run,
+        as_json=as_json,
+        route=route or None,
+        email=email.strip() or None,
+    )
+
+
 def _request(
     context: typer.Context,
     action: Action,
@@ -365,6 +398,7 @@ def _request(
     reason: str = "",
     drop: bool = False,
     send_again: bool = False,
+    email: str | None = None,
 ) -> None:
     from gateway.exchange import requests
     from gateway.exchange.naming import Arguments
@@ -372,7 +406,7 @@ def _request(
 
     session = session_of(context)
     config = session.config()
-    arguments = Arguments(tuple(names), route, reason, drop, send_again)
+    arguments = Arguments(tuple(names), route, reason, drop, send_again, email)
     actor = getpass.getuser()
     if dry_run or Spool(config.spool).is_locked():
         site = _site(session)

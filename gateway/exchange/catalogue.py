@@ -166,11 +166,11 @@ def postings_of(
     return found
 
 
-def version_of(connection: Connection, document_id: int, ordinal: int) -> tuple[str, bytes | None]:
-    """The significant fingerprint and the stored body of one version."""
+def version_of(connection: Connection, document_id: int, ordinal: int) -> tuple[str, bool, bytes | None]:
+    """Significant fingerprint, whether it was cancelled, and the stored body (None once removed) of a version."""
     row = connection.execute(
-        select(_version.c.significant_fingerprint, _version.c.body).where(
+        select(_version.c.significant_fingerprint, _version.c.cancelled, _version.c.body).where(
             _version.c.document_id == document_id, _version.c.ordinal == ordinal
         )
     ).one()
-    return str(row.significant_fingerprint), row.body
+    return str(row.significant_fingerprint), bool(row.cancelled), row.body

@@ -21,7 +21,8 @@ _EXCHANGE_ID = re.compile(r"\d{6}-[0-9a-z]{7}")
 class Arguments(msgspec.Struct, frozen=True):
     """What a request names: ids, order numbers, routes or targets; `drop` settles without sending.
 
-    `send_again` sends a delivery once more that is in doubt and that nobody finds any more.
+    `send_again` sends a delivery once more that is in doubt and that nobody finds any more. `email` is the address
+    of a person who is to be forgotten.
     """
 
     names: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Arguments(msgspec.Struct, frozen=True):
     reason: str = ""
     drop: bool = False
     send_again: bool = False
+    email: str | None = None
 
 
 @dataclass(frozen=True)

@@ -258,14 +258,13 @@ class Planner:
     ) -> None:
         """Compare with what the target has: differences are held, a change that was undone ends the hold."""
         assert record.document is not None
-        fingerprint_there, body = version_of(connection, last.document_id, last.ordinal)
+        fingerprint_there, was_cancelled, body = version_of(connection, last.document_id, last.ordinal)
         same = fingerprint_there == version.significant_fingerprint and not record.document.cancelled
         held = [fact for fact in facts if fact.target == last.target and fact.state == "held"]
         settled = [fact for fact in facts if fact.target == last.target and fact.reason == "settled by hand"]
         if same and not any(fact.ordinal > last.ordinal for fact in settled):
             plan.undone += [fact.id for fact in held]
             return
-        was_cancelled = decode(self._route.kind, body).cancelled if body is not None else False
         reactivated = same or was_cancelled
         problem = self._held_problem(record, body, cancelled=reactivated, same_input=False)
         plan.postings.append(self._held(record, version, last.target, problem))
@@ -289,7 +288,7 @@ class Planner:
                 message="it was cancelled in the shop after it had been sent",
                 help=f"cancel it by hand in the accounting program, then `gateway release {record.key} --drop`",
             )
-        lines: tuple[str, ...] = ()
+        lines: tuple[str, ...] = ("the content that was sent is not stored any more",)
         if body is not None:
             old = decode(self._route.kind, body)
             lines = tuple(

@@ -181,6 +181,8 @@ def _send_held(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
             .join(tables.document, tables.document.c.id == _version.c.document_id)
             .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
         ).one()
+    if body is None:
+        return f"the contents of {key} are not stored any more; `gateway release {key} --drop` settles it"
     identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
     written = render(target, decode(route.kind, body), identity, key)
     if not isinstance(written, Written):

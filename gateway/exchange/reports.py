@@ -86,6 +86,7 @@ class PostingStory(msgspec.Struct, frozen=True):
     delivery: str | None
     item_id: str
     problems: tuple[Problem, ...]
+    forgotten_at: str | None = None
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -102,6 +103,7 @@ class Story(msgspec.Struct, frozen=True):
     postings: tuple[PostingStory, ...]
     set_aside: tuple[dict[str, Any], ...]
     next: str
+    emptied_at: str | None = None
 
 
 def site_status(site: Site, *, running: bool) -> SiteStatus:
@@ -316,7 +318,7 @@ def _story(
         select(_delivery).where(_delivery.c.exchange_id == row.id).order_by(_delivery.c.sequence)
     ).all()
     postings = connection.execute(
-        select(_posting, _document.c.key)
+        select(_posting, _document.c.key, _document.c.forgotten_at)
         .join(_document, _document.c.id == _posting.c.document_id)
         .where(_posting.c.exchange_id == row.id)
     ).all()
@@ -365,7 +367,15 @@ def _story(
         ),
         postings=tuple(
             PostingStory(
-                p.id, p.key, p.target, p.state, p.reason, p.delivery_id, p.item_id, all_problems(p.problems)
+                p.id,
+                p.key,
+                p.target,
+                p.state,
+                p.reason,
+                p.delivery_id,
+                p.item_id,
+                all_problems(p.problems),
+                p.forgotten_at,
             )
             for p in postings
         ),
@@ -381,6 +391,7 @@ def _story(
             for q in aside
         ),
         next=_story_next(line, row, spool),
+        emptied_at=row.emptied_at,
     )
 
 
@@ -393,6 +404,8 @@ def _story_next(line: ExchangeLine, row: Row[Any], spool: str) -> str:
         "sent, some set aside": f"mend the files in {spool}/{row.route}/failed and drop them again",
         "set aside": f"mend the files in {spool}/{row.route}/failed and drop them again",
     }
+    if row.emptied_at is not None and line.state == "failed":
+        return "nothing: its contents were removed; drop the file again if it is still wanted"
     if line.state.startswith("held"):
         return f"`gateway release {row.id}` sends it, `gateway release {row.id} --drop` settles it unsent"
     return nexts.get(line.state, "nothing")
@@ -400,6 +413,11 @@ def _story_next(line: ExchangeLine, row: Row[Any], spool: str) -> str:
 
 def _count(connection: Connection, statement: Any) -> int:
     return int(connection.execute(statement).scalar_one())
+
+
+def local_day(text: str) -> str:
+    """The day of a stored time, as a person reads it."""
+    return from_text(text).astimezone().strftime("%Y-%m-%d")
 
 
 def local_time(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What an operator asks for: retry, hold, release, adopt.
+"""What an operator asks for: retry, hold, release, adopt, forget.
 
 Beside a running daemon a request is a row that the daemon carries out (`ask`, `carry_out_open`); without one the
 command carries it out itself. A request is first turned into steps, so that a dry run tells the very same.
@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import select, update
 
 from gateway.errors import GatewayError
+from gateway.exchange.forgetting import ERASED, forget
 from gateway.exchange.naming import Arguments, Step
 from gateway.exchange.releasing import adopt, hold, release
 from gateway.exchange.retrying import retry
@@ -21,7 +22,7 @@ from gateway.store import tables
 from gateway.store.ledger import of_json, to_json
 from gateway.telemetry import emit
 
-Action = Literal["retry", "hold", "release", "adopt"]
+Action = Literal["retry", "hold", "release", "adopt", "forget"]
 
 
 def ask(site: Site, actor: str, action: Action, arguments: Arguments) -> int:
@@ -54,8 +55,11 @@ def carry_out_open(site: Site) -> int:
             select(tables.request).where(tables.request.c.done_at.is_(None)).order_by(tables.request.c.id)
         ).all()
     for row in rows:
+        kept = row.arguments
         try:
-            lines = carry_out(site, row.actor, row.action, msgspec.json.decode(row.arguments, type=Arguments))
+            arguments = msgspec.json.decode(row.arguments, type=Arguments)
+            kept = _kept(arguments)
+            lines = carry_out(site, row.actor, row.action, arguments)
         except GatewayError as error:
             lines = [f"refused: {error}"]
         except Exception as error:  # noqa: BLE001 - one request that cannot be carried out must not stop the daemon
@@ -65,9 +69,18 @@ def carry_out_open(site: Site) -> int:
             connection.execute(
                 update(tables.request)
                 .where(tables.request.c.id == row.id)
-                .values(done_at=site.ledger.now(), outcome=to_json(lines))
+                .values(done_at=site.ledger.now(), outcome=to_json(lines), arguments=kept)
             )
+        if kept != row.arguments:
+            site.ledger.truncate_log()
     return len(rows)
+
+
+def _kept(arguments: Arguments) -> str:
+    """The arguments as they stay: who was forgotten must not be found in the list of requests."""
+    if arguments.email is not None:
+        arguments = msgspec.structs.replace(arguments, email=ERASED)
+    return to_json(arguments)
 
 
 def carry_out(site: Site, actor: str, action: Action, arguments: Arguments, *, dry_run: bool = False) -> list[str]:
@@ -84,4 +97,5 @@ _STEPS: dict[Action, Callable[[Site, str, Arguments], list[Step]]] = {
     "hold": hold,
     "release": release,
     "adopt": adopt,
+    "forget": forget,
 }

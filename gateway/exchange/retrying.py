@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Row, select, update
 
+from gateway.clock import from_text
 from gateway.diagnostics import plural
 from gateway.documents import decode
 from gateway.endpoints import Look, Staged
@@ -75,11 +76,20 @@ def _retry_exchange(site: Site, actor: str, row: Row[tuple[object, ...]]) -> lis
         ).all()
     steps = _retry_deliveries(site, actor, deliveries)
     if row.failed_at is not None or waits:
+        _refuse_emptied(row)
         what = "the whole input" if row.failed_at is not None else plural(len(waits), "record")
         steps.append(
             Step(f"read {row.input_name} of {row.id} again for {what}", lambda: _read_again(site, actor, row))
         )
     return steps
+
+
+def _refuse_emptied(row: Row[tuple[object, ...]]) -> None:
+    if row.emptied_at is not None:
+        day = from_text(str(row.emptied_at)).astimezone().strftime("%Y-%m-%d")
+        raise UsageError(
+            f"the contents of {row.input_name} ({row.id}) were removed by retention on {day}; drop the file again"
+        )
 
 
 def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
@@ -215,6 +225,8 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
         ).all()
     members = []
     for found in rows:
+        if found.body is None:
+            raise GatewayError(f"the contents of {found.key} are not stored any more: it cannot be written anew")
         identity = Identity(pack=found.pack_id, item=found.item_id, origin=found.origin)
         written = render(target, decode(found.kind, found.body), identity, found.key)
         if not isinstance(written, Written):

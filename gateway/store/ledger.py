@@ -25,6 +25,8 @@ from gateway.errors import GatewayError
 from gateway.store import tables
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+# secure_delete: what was erased must not stay readable in free pages of the file.
+_PRAGMAS = ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
 class LaneLost(GatewayError):
@@ -65,6 +67,17 @@ class Ledger:
                 if lease is not None:
                     check_lease(connection, lease)
                 yield connection
+
+    def truncate_log(self) -> bool:
+        """Bring everything into the database file and empty the write-ahead log, so that nothing old stays in it.
+
+        False where a reader is at work that cannot be waited for.
+        """
+        with self._writer, self.engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if not isinstance(raw, sqlite3.Connection):
+                return True
+            return int(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]) == 0
 
     def now(self) -> str:
         """The present moment as stored text."""
@@ -156,7 +169,7 @@ def tell(
 
 def _on_connect(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
 

@@ -69,7 +69,28 @@ exchange = Table(
     Column("same", Integer, nullable=False, server_default="0"),
     Column("set_aside", Integer, nullable=False, server_default="0"),
     Column("left_out", Integer, nullable=False, server_default="0"),
+    Column("emptied_at", Text),  # retention removed its contents; the row itself stays for ever
+    Column("bodies_kept", Integer, nullable=False, server_default="0"),  # emptied, but for the newest versions
     Index("ix_exchange_same_bytes", "origin", "input_sha256"),
+    Index(
+        "ix_exchange_full",
+        "received_at",
+        "id",
+        sqlite_where=text("emptied_at IS NULL"),
+        postgresql_where=text("emptied_at IS NULL"),
+    ),
+    Index(
+        "ix_exchange_input_sha256",
+        "input_sha256",
+        sqlite_where=text("emptied_at IS NULL"),
+        postgresql_where=text("emptied_at IS NULL"),
+    ),
+    Index(
+        "ix_exchange_bodies",
+        "received_at",
+        sqlite_where=text("bodies_kept = 1"),
+        postgresql_where=text("bodies_kept = 1"),
+    ),
     Index("ix_exchange_route", "route", "received_at"),
     Index("ix_exchange_input", "route", "input_name", "received_at"),
     Index("ix_exchange_received", "received_at"),
@@ -148,7 +169,7 @@ delivery = Table(
     Column("route", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("content_sha256", Text, nullable=False),
+    Column("content_sha256", Text, nullable=False, index=True),
     Column("size", BigInteger, nullable=False),
     Column(
         "state", Text, nullable=False
@@ -156,6 +177,8 @@ delivery = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Text),
     Column("staged_name", Text),
+    # 1 from before a publish until it surely did not happen: only then may a missing file have been taken.
+    Column("publish_begun", Integer, nullable=False, server_default="1"),
     Column("place", Text),  # where it was staged: a target that moved meanwhile must not be looked at instead
     Column("problem", Text),
     Column("created_at", Text, nullable=False),
@@ -327,3 +350,4 @@ alert = Table(
 DUE = text("delivery.state IN ('drafted', 'shipping', 'deferred')")
 PARKED = text("delivery.state IN ('failed', 'in_doubt')")
 HELD = text("posting.state = 'held'")
+BODIES_KEPT = text("exchange.bodies_kept = 1")

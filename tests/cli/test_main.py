@@ -16,9 +16,9 @@ from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
 COMMANDS = ["init", "check", "convert", "explain", "run", "status", "show", "retry", "hold", "release", "adopt"]
-COMMANDS += ["probe", "trust-host"]
-CHANGING = ["run", "retry", "hold", "release", "adopt"]
-READING = ["check", "explain", "run", "status", "show", "convert"]
+COMMANDS += ["forget", "probe", "trust-host", "backup", "restore"]
+CHANGING = ["run", "retry", "hold", "release", "adopt", "forget"]
+READING = ["check", "explain", "run", "status", "show", "convert", "backup", "restore"]
 
 
 def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

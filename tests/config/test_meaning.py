@@ -10,11 +10,12 @@ import pytest
 from pydantic import BaseModel
 
 from gateway import library
-from gateway.config import load
+from gateway.config import RetentionSpec, load
 from gateway.config.model import (
     ConfigModel,
     FromModel,
     MerchantModel,
+    RetentionModel,
     RouteModel,
     TargetModel,
     ToModel,
@@ -23,6 +24,7 @@ from gateway.config.wording import ENDPOINT_TYPES, options_of
 from gateway.endpoints import AfterWork, Dropoff
 from gateway.endpoints.ftp import FtpOptions, port_of
 from gateway.endpoints.local import LocalOptions
+from gateway.errors import ConfigError
 from tests.config.conftest import Written
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,7 @@ EVERYTHING = """\
 version: 1
 spool: /var/lib/gateway
 workers: 7
+retention: {keep_for: 3653 d, keep_exchanges: 5000, keep_bytes: 500 MB}
 merchants:
   acme: {company_id: "12345678", targets: {pohoda: {endpoint: out, folder: in, settings: {store: A, pack: 2}}}}
 targets:
@@ -88,6 +91,7 @@ def test_every_option_is_read_to_what_it_means(written: Written) -> None:
     route = config.routes["shop"]
     assert config.problems == ()
     assert (config.spool, config.workers, config.site) == (Path("/var/lib/gateway"), 7, written.folder)
+    assert config.retention == RetentionSpec(timedelta(days=3653), 5000, 500 * 10**6)
     assert config.endpoints["out"] == LocalOptions(path=Path("/srv/out"), create=False)
     ftp = config.endpoints["shop-ftp"]
     assert isinstance(ftp, FtpOptions)
@@ -129,6 +133,7 @@ def test_what_is_left_out_gets_the_defaults_that_the_shipped_file_names(written:
     config = written.write(re.sub("^ {8}", "", site, flags=re.MULTILINE)).load()
     drop, far = config.routes["drop"], config.routes["far"]
     assert (config.spool, config.workers) == (written.folder / "spool", 4)
+    assert config.retention == RetentionSpec(timedelta(days=400), 200_000, 10 * 10**9)
     assert (drop.merchant, drop.endpoint, drop.pickup.files) == ("main", None, ("*.xml",))
     assert drop.pickup.after == AfterWork(action="move", folder="done")
     assert (drop.give_up, drop.every, far.every) == (
@@ -183,6 +188,17 @@ def test_what_happens_to_an_input_is_a_word_or_a_folder(
     assert config.routes["shop"].pickup.after == meant
 
 
+@pytest.mark.parametrize("written_as", ["0 d", "1 h", "8000 d", "99999999999999 d"])
+def test_contents_are_kept_for_a_day_at_least_and_for_twenty_years_at_most(
+    written: Written, written_as: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written.write(EVERYTHING.replace("3653 d", written_as)).load()
+    assert [problem.message for problem in caught.value.problems] == [
+        "`keep_for`: contents are kept for at least 1 day and at most 20 years (7305 d)"
+    ]
+
+
 def test_a_route_that_is_not_enabled_does_nothing_and_may_be_unfinished(written: Written) -> None:
     config = written.write(EVERYTHING.replace("enabled: true", "enabled: no").replace("acme\n", "acm\n")).load()
     assert (dict(config.routes), config.problems) == ({}, ())
@@ -190,9 +206,9 @@ def test_a_route_that_is_not_enabled_does_nothing_and_may_be_unfinished(written:
 
 def test_targets_know_the_places_of_their_settings(written: Written) -> None:
     own, shared = written.write(EVERYTHING).load().routes["shop"].to
-    assert str(own.where(("settings", "store"))) == "config.yaml:52:82"
-    assert str(own.where(("settings", "pack"))) == "config.yaml:5:101"
-    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:53:70"
+    assert str(own.where(("settings", "store"))) == "config.yaml:53:82"
+    assert str(own.where(("settings", "pack"))) == "config.yaml:6:101"
+    assert str(shared.where(("lookups", "payment", "card"))) == "config.yaml:54:70"
 
 
 def test_the_committed_configuration_loads_without_a_problem_and_is_the_one_that_init_lays_out() -> None:
@@ -206,6 +222,7 @@ def test_the_committed_configuration_loads_without_a_problem_and_is_the_one_that
 MODELS: list[type[BaseModel]] = [
     ConfigModel,
     MerchantModel,
+    RetentionModel,
     TargetModel,
     FromModel,
     ToModel,

@@ -131,7 +131,9 @@ def test_a_segment_that_was_cut_is_told(blobs: Blobs, ledger: Ledger, reading) -
 def test_bytes_that_the_ledger_does_not_know_are_told(blobs: Blobs, reading) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BlobMissing) as caught:
         reading(blobs, digest(b"never"))
-    assert str(caught.value) == f"the stored bytes {digest(b'never')[:12]} are not in the ledger (aged out)"
+    assert str(caught.value) == (
+        f"the stored bytes {digest(b'never')[:12]} are not in the ledger (aged out or erased)"
+    )
 
 
 def test_a_content_whose_segment_was_lost_is_in_order_once_it_is_stored_again(
@@ -153,3 +155,63 @@ def test_a_sweep_removes_what_a_crash_left_and_nothing_that_a_row_knows(blobs: B
     # then
     assert files(blobs) == ["known"]
     assert blobs.sweep() == 0
+
+
+# -- removing --------------------------------------------------------------------------------------------
+
+
+def remove(blobs: Blobs, ledger: Ledger, *contents: bytes, anew: bool = False) -> int:
+    with ledger.write() as connection:
+        digests = [digest(content) for content in contents]
+        segments = blobs.erase(connection, digests) if anew else blobs.drop(connection, digests)
+    return blobs.unlink(segments)
+
+
+def test_a_segment_goes_with_the_last_of_its_blobs(blobs: Blobs, ledger: Ledger) -> None:
+    keep(blobs, ledger, b"first", b"second")
+    assert remove(blobs, ledger, b"first") == 0
+    assert (files(blobs), blobs.read(digest(b"second"))) == (["one"], b"second")
+    assert remove(blobs, ledger, b"second") == len(b"firstsecond")
+    assert files(blobs) == []
+
+
+def test_erased_bytes_are_gone_and_the_others_of_their_segment_are_not(blobs: Blobs, ledger: Ledger) -> None:
+    keep(blobs, ledger, b"first", b"Jana", b"third")
+    remove(blobs, ledger, b"Jana", anew=True)
+    assert [path.read_bytes() for path in blobs.folder.iterdir()] == [b"firstthird"]
+    assert (blobs.read(digest(b"first")), blobs.read(digest(b"third"))) == (b"first", b"third")
+    with pytest.raises(BlobMissing):
+        blobs.read(digest(b"Jana"))
+    # and once more, from the segment that was written anew
+    remove(blobs, ledger, b"first", anew=True)
+    assert [path.read_bytes() for path in blobs.folder.iterdir()] == [b"third"]
+    assert len(files(blobs)[0]) < len("one~12345678~")
+
+
+def test_what_is_removed_and_comes_again_in_the_same_moment_is_kept(
+    blobs: Blobs, ledger: Ledger, tmp_path: Path
+) -> None:
+    # given an input whose row has just been removed, and which is taken in again before its file is
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(b"<ORDERS/>")
+    with ledger.write() as connection:
+        blobs.record(connection, [blobs.take_in(tmp_path / "old", digest(b"<ORDERS/>"))])
+    with ledger.write() as connection:
+        segments = blobs.drop(connection, [digest(b"<ORDERS/>")])
+    again = blobs.take_in(tmp_path / "new", digest(b"<ORDERS/>"))
+    # when
+    assert blobs.unlink(segments) == 0
+    with ledger.write() as connection:
+        blobs.record(connection, [again])
+    assert blobs.unlink(segments) == 0
+    # then
+    assert blobs.read(digest(b"<ORDERS/>")) == b"<ORDERS/>"
+
+
+def test_a_crash_between_the_rows_and_the_file_leaves_what_the_next_start_sweeps(
+    blobs: Blobs, ledger: Ledger
+) -> None:
+    keep(blobs, ledger, b"content")
+    with ledger.write() as connection:
+        blobs.drop(connection, [digest(b"content")])
+    assert (files(blobs), blobs.sweep(), files(blobs)) == (["one"], 1, [])

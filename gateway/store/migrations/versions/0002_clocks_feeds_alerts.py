@@ -1,4 +1,4 @@
-"""Clocks, remembered feeds, alerts, and persons who were forgotten."""
+"""Clocks, remembered feeds, alerts, retention, and persons who were forgotten."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +10,19 @@ down_revision = "0001"
 def upgrade() -> None:
     """Add the columns and tables."""
     op.add_column("document", sa.Column("forgotten_at", sa.Text()))
+    op.add_column("delivery", sa.Column("publish_begun", sa.Integer(), server_default="1", nullable=False))
     op.add_column("route_state", sa.Column("known_since", sa.Text()))
     op.add_column("route_state", sa.Column("slot_at", sa.Text()))
+    op.add_column("exchange", sa.Column("emptied_at", sa.Text()))
+    op.add_column("exchange", sa.Column("bodies_kept", sa.Integer(), nullable=False, server_default="0"))
+    full, kept = sa.text("emptied_at IS NULL"), sa.text("bodies_kept = 1")
+    for name, columns, where in (
+        ("ix_exchange_full", ["received_at", "id"], full),
+        ("ix_exchange_input_sha256", ["input_sha256"], full),
+        ("ix_exchange_bodies", ["received_at"], kept),
+    ):
+        op.create_index(name, "exchange", columns, unique=False, sqlite_where=where, postgresql_where=where)
+    op.create_index("ix_delivery_content_sha256", "delivery", ["content_sha256"], unique=False)
     op.create_index("ix_timeline_at", "timeline", ["at"], unique=False)
     op.create_table(
         "remembered",
