@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_OP_UNSUPPORTED
+from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_OP_UNSUPPORTED, SFTP_PERMISSION_DENIED
 
 USER, PASSWORD = "shop", "not-a-secret"
 
@@ -28,6 +28,18 @@ class Misbehaviour:
     """never answers to a password"""
     cuts_at_login: bool = False
     """ends the connection instead of answering to a password"""
+    silent_at_subsystem: bool = False
+    """never answers to the wish for SFTP"""
+    silent_at_version: bool = False
+    """agrees to SFTP and never says a word of it"""
+    speaks_garbage: bool = False
+    """agrees to SFTP and speaks something else"""
+    refuses_to_look: bool = False
+    """nobody may look at anything but the start folder"""
+    reads_at_most: int | None = None
+    """bytes that it gives at once, however many were asked for"""
+    posix_rename_answer: int = SFTP_OP_UNSUPPORTED
+    """what it says to OpenSSH's extension"""
     stalls_reading_after: int | None = None
     """bytes of a download after which nothing comes any more"""
     stalls_writing_after: int | None = None
@@ -106,6 +118,7 @@ class _Session:
         self._root = root
         self.misbehaviour = misbehaviour
         self.stop = stop
+        self.kept: list[paramiko.Channel] = []
         self._transport: paramiko.Transport | None = None
 
     def serve(self) -> None:
@@ -144,6 +157,17 @@ class _Login(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.common.OPEN_SUCCEEDED
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        behaves = self._session.misbehaviour
+        if behaves.silent_at_subsystem:
+            self._session.stop.wait()
+        if behaves.speaks_garbage:
+            channel.sendall(b"\xff" * 64)
+        if behaves.silent_at_version or behaves.speaks_garbage:
+            self._session.kept.append(channel)
+            return True
+        return super().check_channel_subsystem_request(channel, name)
+
     def get_allowed_auths(self, username: str) -> str:
         return "password"
 
@@ -164,6 +188,8 @@ class _Files(paramiko.SFTPServerInterface):
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
 
     def stat(self, path: str) -> Any:
+        if self._session.misbehaviour.refuses_to_look and self.canonicalize(path) != "/":
+            return SFTP_PERMISSION_DENIED
         return self._looked_at(path, follow_symlinks=True)
 
     def lstat(self, path: str) -> Any:
@@ -197,7 +223,7 @@ class _Files(paramiko.SFTPServerInterface):
         return SFTP_OK
 
     def posix_rename(self, oldpath: str, newpath: str) -> int:
-        return SFTP_OP_UNSUPPORTED
+        return self._session.misbehaviour.posix_rename_answer
 
     def mkdir(self, path: str, attr: Any) -> int:
         try:
@@ -240,7 +266,7 @@ class _Handle(paramiko.SFTPHandle):
         if behaves.cuts_reading_after is not None and offset >= behaves.cuts_reading_after:
             self._session.cut()
             return SFTP_FAILURE
-        return super().read(offset, length)
+        return super().read(offset, min(length, behaves.reads_at_most or length))
 
     def write(self, offset: int, data: Any) -> int:
         behaves = self._session.misbehaviour

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import io
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,7 @@ from gateway.errors import (
 T = TypeVar("T")
 _BLOCK = 1 << 16
 _FAREWELL = 5.0
+_LACKS_A_RIGHT = re.compile(r"permission|denied|permitted|allowed|privilege|read.only|forbidden", re.IGNORECASE)
 
 
 class FtpOptions(TransferOptions):
@@ -252,16 +254,58 @@ class FtpFolder:
             raise
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name. Raises OutcomeUnknown on a cut line."""
-        self.run(f"rename {old} to {new}", lambda ftp: ftp.rename(old, new), unknown=True)
+        """Give a file another name. Raises OutcomeUnknown on a cut line, and where the old name is not there."""
+        self._announce_rename(old, new)
+        self._rename_announced(old, new)
+
+    def _announce_rename(self, old: str, new: str) -> None:
+        """The first half of a rename, which changes nothing, whatever becomes of it."""
+
+        def announce(ftp: ftplib.FTP) -> None:
+            answer = ftp.sendcmd(f"RNFR {old}")
+            if not answer.startswith("3"):
+                raise ftplib.error_reply(answer)  # noqa: S321 - an exception, no connection
+
+        try:
+            self.run(f"rename {old} to {new}", announce)
+        except EndpointRefused as error:
+            # an earlier rename that was not answered may have been done since
+            if _refused_with(error, "550") and not self._is_surely_there(old):
+                raise OutcomeUnknown(error.message, code=error.code, help=error.help) from error
+            raise
+
+    def _rename_announced(self, old: str, new: str) -> None:
+        self.run(f"rename {old} to {new}", lambda ftp: ftp.voidcmd(f"RNTO {new}"), unknown=True)
+
+    def _is_surely_there(self, name: str) -> bool:
+        try:
+            return self.size_of(name) is not None
+        except EndpointError:
+            return False
 
     def replace(self, old: str, new: str) -> None:
-        """Give a file a name that another one has. Most servers do it in one step; some refuse that (IIS)."""
+        """Give a file a name that another one has. Most servers do it in one step; some refuse that (IIS).
+
+        The one that has the name is removed only where the server may have refused because of it.
+        """
+        self._announce_rename(old, new)
         try:
+            self._rename_announced(old, new)
+        except EndpointRefused as error:
+            if not _may_mean_taken(error):
+                raise
+            if self.size_of(old) is None:
+                raise OutcomeUnknown(error.message, code=error.code, help=error.help) from error
+            self._clear(new)
             self.rename(old, new)
+
+    def _clear(self, name: str) -> None:
+        """Remove a file; somebody may have taken it away meanwhile."""
+        try:
+            self.remove(name)
         except EndpointRefused:
-            self.remove(new)
-            self.rename(old, new)
+            if self.size_of(name) is not None:
+                raise
 
     def remove(self, name: str) -> None:
         """Delete a file."""
@@ -411,6 +455,15 @@ def _listed_size(line: str, name: str) -> int | None:
     if len(windows) == 4 and line[0].isdecimal() and windows[3] == name and windows[2].isdecimal():
         return int(windows[2])
     return None
+
+
+def _refused_with(refusal: EndpointRefused, *codes: str) -> bool:
+    return isinstance(refusal.__cause__, ftplib.error_perm) and _code(refusal.__cause__) in codes
+
+
+def _may_mean_taken(refusal: EndpointRefused) -> bool:
+    """Whether a name may have been refused because a file has it, and surely not for want of a right."""
+    return _refused_with(refusal, "550", "553") and not _LACKS_A_RIGHT.search(refusal.message)
 
 
 def _code(error: Exception) -> str:

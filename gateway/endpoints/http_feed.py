@@ -93,8 +93,11 @@ class HttpSource:
         """Remember the feed as taken. Idempotent; nothing can be deleted or moved there."""
         seen = self._recalled(_SEEN)
         listed = (entry.name, entry.size, entry.modified)
-        if seen is not None and (self._name, seen.size, seen.modified) == listed:
-            self._remember(_TAKEN, seen)
+        if seen is None or (self._name, seen.size, seen.modified) != listed:
+            return
+        if outcome is Outcome.FAILED:  # what could not be read is asked for again: a cache may have cut it
+            seen = msgspec.structs.replace(seen, etag=None, last_modified=None)
+        self._remember(_TAKEN, seen)
 
     def close(self) -> None:
         """Remove the downloaded copy and give the connection back."""

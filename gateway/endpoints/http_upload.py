@@ -130,7 +130,9 @@ class HttpTarget:
         if answer.status == 412 and self._options.method == "PUT":
             raise self._name_taken(name)
         error = answer.error()
-        if _is_undecided(answer.status):
+        # A proxy's own 503 may come after the server behind it took the file; one that names a time is a refusal.
+        overloaded = answer.status == 503 and answer.header("retry-after") is None
+        if overloaded or _is_undecided(answer.status):
             raise OutcomeUnknown(error.message, code=error.code, help=error.help)
         raise error
 

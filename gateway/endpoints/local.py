@@ -213,7 +213,10 @@ class LocalTarget:
         except FileExistsError as error:
             raise _name_taken(final) from error
         except OSError as error:
-            raise translate(error, f"{final} cannot be named") from error
+            trouble = translate(error, f"{final} cannot be named")
+            if _surely_not_done(error):
+                raise trouble from error
+            raise OutcomeUnknown(trouble.message, code=trouble.code, help=trouble.help) from error
         try:
             self._mark(staged)
             fsync_folder(self.folder)
@@ -276,6 +279,12 @@ def translate(error: OSError, what: str) -> EndpointError:
             f"{what}: {reason}", code="E004", help="give the gateway's user the right to read and write there"
         )
     return EndpointRefused(f"{what}: {reason}", code="E004")
+
+
+def _surely_not_done(error: OSError) -> bool:
+    """Whether a rename was refused. On a share all else may be a lost answer, also that the old name is gone."""
+    refused = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EXDEV)
+    return error.errno in refused or getattr(error, "winerror", None) in _IN_USE
 
 
 def _name_taken(final: Path) -> EndpointRefused:

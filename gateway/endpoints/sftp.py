@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-from collections.abc import Callable, Iterable
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import join
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import Field, SecretStr
 
 from gateway.endpoints.base import Dropoff, Entry, Memory, Pickup, Traits, TransferOptions
+from gateway.endpoints.guard import Guard, WatchedLine
 from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
 from gateway.errors import (
@@ -39,7 +42,8 @@ _BLOCK = 1 << 15
 _REQUESTS_AHEAD = 64
 _KEEPALIVE = 30
 _FAREWELL = 5.0
-_GONE = (errno.ENOENT,)
+_SOCKET_IS_CLOSED = "Socket is closed"
+_CERTIFICATE = "-cert.pub"
 _NO_ANSWER = {
     "No existing session": "no answer in time",
     "Authentication timeout.": "no answer in time",
@@ -109,6 +113,7 @@ class SftpFolder:
         self.folder = folder
         self._client: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
+        self._line: WatchedLine | None = None
 
     @property
     def place(self) -> str:
@@ -121,62 +126,108 @@ class SftpFolder:
 
     def run(self, what: str, action: Callable[[paramiko.SFTPClient], T], *, unknown: bool = False) -> T:
         """Do something on the connection. With `unknown`, a cut line is an OutcomeUnknown."""
-        sftp = self._sftp or self._do("connect", self._connected)
-        return self._do(what, lambda: action(sftp), unknown=unknown)
+        sftp = self._sftp or self._connect()
+        return self._do(what, lambda: action(sftp), self._guard(), unknown=unknown)
 
-    def _do(self, what: str, step: Callable[[], T], *, unknown: bool = False) -> T:
-        import paramiko
+    def _guard(self) -> Guard:
+        """Cuts the connection of now where nothing moves on it any more, or a step takes too long as a whole."""
+        client, line = self._client, self._line
+        assert client is not None
+        assert line is not None
+        options = self._options
+        whole = max(
+            options.transfer_timeout, options.data_timeout
+        )  # Pace, which knows how far it came, goes first
+        return Guard(client.close, whole=whole, silence=options.data_timeout, moved=line.moved)
 
+    def _do(
+        self,
+        what: str,
+        step: Callable[[], T],
+        guard: Guard,
+        *,
+        unknown: bool = False,
+        connecting: bool = False,
+    ) -> T:
+        """A step whose errors become words and a verdict on whether waiting helps."""
         try:
-            return step()
+            with guard:
+                done = step()
         except EndpointError:
+            if guard.tripped:
+                self.drop()
             raise
-        except paramiko.BadHostKeyException as error:
+        except Exception as error:
+            told = self._told(what, error, guard, unknown=unknown, connecting=connecting)
+            if told is None:
+                raise
+            raise told from error
+        if guard.tripped:  # too late to matter for this step; the next one needs a new connection
             self.drop()
-            raise HostNotTrusted(
+        return done
+
+    def _told(
+        self, what: str, error: Exception, guard: Guard, *, unknown: bool, connecting: bool
+    ) -> EndpointError | None:
+        """The error in the gateway's words; None where it is a bug."""
+        import paramiko
+        from paramiko.sftp import SFTPError
+
+        if guard.tripped:  # whatever paramiko makes of a connection that was closed under its hands
+            return self._out_of_time(what, guard, unknown=unknown, connecting=connecting)
+        if isinstance(error, paramiko.BadHostKeyException):
+            self.drop()
+            return HostNotTrusted(
                 f"{self.place}: the host key has changed: it is {fingerprint_of(error.key)} now",
                 code="E011",
                 help="ask the server's owner whether it was renewed; only then remove the old line from "
                 f"{self._options.known_hosts} and run `gateway trust-host {self._endpoint}`",
-            ) from error
-        except paramiko.AuthenticationException as error:
-            if str(error) in _NO_ANSWER:  # the line, not the password
-                raise self._unreached(step, self._trouble(what, error, unknown=unknown)) from error
+            )
+        if isinstance(error, paramiko.AuthenticationException) and str(error) not in _NO_ANSWER:
             self.drop()
-            raise LoginRefused(
+            return LoginRefused(
                 f"{self._options.host}: the login of `{self._options.user}` is refused",
                 code="E002",
                 help="check `user:` and `password:` or `key_file:` of the endpoint",
-            ) from error
-        except UnicodeError as error:
+            )
+        if isinstance(error, UnicodeError):
             self.drop()
-            raise EndpointRefused(
+            return EndpointRefused(
                 f"{self.place}: cannot {what}: a file name there is not {self._options.encoding}",
                 code="E009",
                 help="set `encoding:` of the endpoint to the server's, such as windows-1250",
-            ) from error
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise self._unreached(step, self._trouble(what, error, unknown=unknown)) from error
+            )
+        if isinstance(error, paramiko.SSHException | SFTPError | struct.error | EOFError | OSError):
+            return self._trouble(what, error, unknown=unknown, connecting=connecting)
+        return None
 
-    def _unreached(self, step: Callable[[], object], trouble: EndpointError) -> EndpointError:
-        """A trouble in the step of connecting is one of the whole host."""
-        if step == self._connected and isinstance(trouble, EndpointUnreachable):
-            return HostUnreachable(trouble.message, code=trouble.code, help=trouble.help)
-        return trouble
+    def _out_of_time(self, what: str, guard: Guard, *, unknown: bool, connecting: bool) -> EndpointError:
+        self.drop()
+        kind = _kind(unknown=unknown, connecting=connecting)
+        if connecting or guard.tripped == "silence":
+            return kind(f"{self.place}: cannot {what}: no answer in time", code="E001")
+        return kind(
+            f"{self.place}: cannot {what}: not done after {guard.whole:g} seconds, "
+            f"`transfer_timeout` is {self._options.transfer_timeout:g}",
+            code="E012",
+            help="set `transfer_timeout:` of the endpoint higher where files are that large",
+        )
 
-    def _trouble(self, what: str, error: BaseException, *, unknown: bool) -> EndpointError:
-        number = getattr(error, "errno", None)
+    def _trouble(self, what: str, error: Exception, *, unknown: bool, connecting: bool) -> EndpointError:
+        number = None if connecting else getattr(error, "errno", None)
         if number in (errno.EACCES, errno.EPERM):
             return EndpointRefused(
                 f"{self.place}: cannot {what}: permission denied",
                 code="E004",
                 help="ask for the right to do that there",
             )
-        if number in _GONE:
-            return EndpointUnreachable(f"{self.place}: cannot {what}: it is not there", code="E006")
+        if number == errno.ENOENT:
+            # an earlier rename that was not answered may have been done since
+            gone = OutcomeUnknown if unknown else EndpointUnreachable
+            return gone(f"{self.place}: cannot {what}: it is not there", code="E006")
         said = _words(error)
         self.drop()
-        kind = OutcomeUnknown if unknown else EndpointUnreachable
+        kind = _kind(unknown=unknown, connecting=connecting)
         return kind(f"{self.place}: cannot {what}: {said}", code="E001")
 
     def entries(self, wanted: Callable[[str], bool]) -> Iterable[Entry]:
@@ -213,13 +264,13 @@ class SftpFolder:
         pace = Pace(self._options, f"{self.place}: fetching {name}")
 
         def copy(sftp: paramiko.SFTPClient) -> None:
-            with sftp.open(self.path(name), "rb") as file:
-                file.prefetch(file.stat().st_size, _REQUESTS_AHEAD)
-                while block := file.read(_BLOCK):
-                    take(block)
-                    pace.went(len(block))
+            file = sftp.open(self.path(name), "rb")
+            for block in _read_ahead(sftp, file):
+                take(block)
+                pace.went(len(block))
+            file.close()
 
-        self.run(f"fetch {name}", copy)
+        self._transfer(f"fetch {name}", copy)
 
     def store(self, name: str, content: bytes) -> None:
         """Write a file, over an older one of that name."""
@@ -227,28 +278,42 @@ class SftpFolder:
         pace = Pace(self._options, f"{self.place}: uploading {name}")
 
         def upload(sftp: paramiko.SFTPClient) -> None:
-            with sftp.open(self.path(name), "wb") as file:
-                file.set_pipelined(pipelined=True)
-                for start in range(0, len(content), _BLOCK):
-                    file.write(content[start : start + _BLOCK])
-                    pace.went(min(_BLOCK, len(content) - start))
+            file = sftp.open(self.path(name), "wb")
+            file.set_pipelined(pipelined=True)
+            for start in range(0, len(content), _BLOCK):
+                file.write(content[start : start + _BLOCK])
+                pace.went(min(_BLOCK, len(content) - start))
+            file.close()
 
-        self.run(f"upload {name}", upload)
+        self._transfer(f"upload {name}", upload)
+
+    def _transfer(self, what: str, action: Callable[[paramiko.SFTPClient], None]) -> None:
+        """A transfer that was broken off leaves answers on the line that nobody waits for: it is dropped."""
+        try:
+            self.run(what, action)
+        except EndpointError:
+            self.drop()
+            raise
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name. Raises OutcomeUnknown on a cut line."""
+        """Give a file another name. Raises OutcomeUnknown on a cut line, and where the old name is not there."""
         self.run(f"rename {old} to {new}", lambda sftp: sftp.rename(self.path(old), self.path(new)), unknown=True)
 
     def replace(self, old: str, new: str) -> None:
-        """Give a file a name that another one has: by OpenSSH's extension, else in two steps."""
+        """Give a file a name that another one has: by OpenSSH's extension, else in two steps.
+
+        The one that has the name is removed only where the server may have refused because of it.
+        """
 
         def over(sftp: paramiko.SFTPClient) -> None:
             try:
                 sftp.posix_rename(self.path(old), self.path(new))
             except OSError as error:
-                if isinstance(error, EOFError | TimeoutError | ConnectionError):
+                if not _is_unnamed_refusal(error):
                     raise
-                sftp.remove(self.path(new))
+                sftp.stat(self.path(old))
+                with contextlib.suppress(FileNotFoundError):
+                    sftp.remove(self.path(new))
                 sftp.rename(self.path(old), self.path(new))
 
         self.run(f"rename {old} to {new}", over, unknown=True)
@@ -264,7 +329,7 @@ class SftpFolder:
 
     def close(self) -> None:
         """Give the connection back; never fails."""
-        client, self._client, self._sftp = self._client, None, None
+        client, self._client, self._sftp, self._line = self._client, None, None, None
         if client is not None:
             with contextlib.suppress(OSError, EOFError):
                 client.close()
@@ -273,54 +338,116 @@ class SftpFolder:
 
     def refresh(self) -> None:
         """Ask the server for a sign of life; a connection without one is forgotten."""
-        if self._sftp is None:
+        sftp, client = self._sftp, self._client
+        if sftp is None or client is None:
             return
         import paramiko
+        from paramiko.sftp import SFTPError
 
-        channel = self._sftp.get_channel()
+        channel = sftp.get_channel()
         assert channel is not None
+        guard = Guard(client.close, whole=_FAREWELL)
         try:
-            channel.settimeout(_FAREWELL)
-            self._sftp.stat(".")
-            channel.settimeout(self._options.data_timeout)
-        except (paramiko.SSHException, EOFError, OSError):
+            with guard:
+                channel.settimeout(_FAREWELL)
+                sftp.stat(".")
+                channel.settimeout(self._options.data_timeout)
+        except (paramiko.SSHException, SFTPError, struct.error, EOFError, OSError):
+            self.drop()
+        if guard.tripped:
             self.drop()
 
-    def _connected(self) -> paramiko.SFTPClient:
+    def _connect(self) -> paramiko.SFTPClient:
+        import paramiko
+
+        client, lines = paramiko.SSHClient(), list[WatchedLine]()
+
+        def cut() -> None:
+            client.close()
+            for line in lines:  # the client may not know of it yet
+                line.close()
+
+        guard = Guard(cut, whole=self._options.connect_timeout)
+        try:
+            sftp = self._do("connect", lambda: self._connected(client, guard, lines), guard, connecting=True)
+            if guard.tripped:
+                raise self._out_of_time("connect", guard, unknown=False, connecting=True)
+        except BaseException:
+            with contextlib.suppress(OSError, EOFError):
+                cut()
+            raise
+        self._client, self._sftp, self._line = client, sftp, lines[0]
+        return sftp
+
+    def _connected(
+        self, client: paramiko.SSHClient, guard: Guard, lines: list[WatchedLine]
+    ) -> paramiko.SFTPClient:
+        """Log in and enter the folder; `guard` may close the client and the `lines` at any time."""
         import paramiko
 
         options = self._options
-        client = paramiko.SSHClient()
         client.set_missing_host_key_policy(_never_accept(self._endpoint))
-        known_hosts = self._root / options.known_hosts
-        if known_hosts.is_file():
-            client.load_host_keys(str(known_hosts))
-        self._client = client
+        self._load_known_hosts(client)
+        key = self._key()
+
+        def transport_on(plain: Any, **further: Any) -> paramiko.Transport:
+            lines.append(WatchedLine(plain))
+            if guard.tripped:  # there was nothing yet that it could have closed
+                raise TimeoutError
+            return paramiko.Transport(lines[0], **further)  # type: ignore[arg-type]  # a socket in all that matters
+
         client.connect(
             options.host,
             options.port,
             options.user,
             password=options.password.get_secret_value() if options.password else None,
-            key_filename=str(self._root / options.key_file) if options.key_file else None,
-            passphrase=options.key_passphrase.get_secret_value() if options.key_passphrase else None,
+            pkey=key,
             allow_agent=options.agent,
             look_for_keys=False,
             timeout=options.connect_timeout,
             banner_timeout=options.connect_timeout,
             auth_timeout=options.connect_timeout,
             channel_timeout=options.connect_timeout,
+            transport_factory=transport_on,
         )
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(_KEEPALIVE)
-        sftp = _client_for(options.encoding).from_transport(transport)
-        assert sftp is not None
-        channel = sftp.get_channel()
-        assert channel is not None
+        channel = transport.open_session(timeout=options.connect_timeout)
+        channel.settimeout(options.connect_timeout)
+        channel.invoke_subsystem("sftp")
+        sftp = _client_for(options.encoding)(channel)
         channel.settimeout(options.data_timeout)
         self._enter(sftp)
-        self._sftp = sftp
         return sftp
+
+    def _load_known_hosts(self, client: paramiko.SSHClient) -> None:
+        from paramiko.hostkeys import InvalidHostKey
+
+        path = self._root / self._options.known_hosts
+        try:
+            if path.is_file():
+                client.load_host_keys(str(path))
+        except (OSError, UnicodeError, InvalidHostKey) as error:
+            raise HostNotTrusted(
+                f"{self.place}: the host keys in {path} cannot be read: {_words(error)}",
+                code="E011",
+                help="check `known_hosts:` of the endpoint, and that the gateway's account may read the file",
+            ) from error
+
+    def _key(self) -> paramiko.PKey | None:
+        """The private key, read before anything is sent: what is wrong with it has nothing to do with the host."""
+        options = self._options
+        if options.key_file is None:
+            return None
+        path = self._root / options.key_file
+        secret = options.key_passphrase or options.password
+        try:
+            return _loaded_key(path, secret.get_secret_value() if secret else None)
+        except _UnusableKeyError as error:
+            raise LoginRefused(
+                f"{options.host}: `key_file` {path} cannot be used: {error}", code="E002", help=error.help
+            ) from error
 
     def _place_there(self) -> bytes:
         return (self.folder or ".").encode(self._options.encoding)
@@ -333,13 +460,129 @@ class SftpFolder:
             mode = sftp.stat(self._place_there()).st_mode or 0
         except FileNotFoundError:
             mode = 0
+        except OSError as error:
+            if not (isinstance(error, PermissionError) or _is_unnamed_refusal(error)):
+                raise
+            raise EndpointUnreachable(
+                f"the folder {self.place} cannot be entered: the server says `{error.strerror or error}`",
+                code="E003",
+                help="check `folder:` in the route or target, and that the account may enter it",
+            ) from error
         if not stat.S_ISDIR(mode):
-            self.drop()
             raise EndpointUnreachable(
                 f"the folder {self.place} is not there",
                 code="E003",
                 help="check `folder:` in the route or target; without a leading / it counts from the start folder",
             )
+
+
+def _kind(*, unknown: bool, connecting: bool) -> type[EndpointError]:
+    """A trouble in the step of connecting is one of the whole host."""
+    if connecting:
+        return HostUnreachable
+    return OutcomeUnknown if unknown else EndpointUnreachable
+
+
+def _is_unnamed_refusal(error: OSError) -> bool:
+    """Whether the server answered that it does not do it, for no reason that the protocol has a number for."""
+    return type(error) is OSError and error.errno is None and str(error) != _SOCKET_IS_CLOSED
+
+
+class _ReadAhead:
+    """The answers of one download as they come, which need not be the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, tuple[int, paramiko.Message]] = {}
+
+    def _async_response(self, kind: int, message: paramiko.Message, number: int) -> None:
+        """What paramiko calls with an answer to a request of this object."""
+        self.answers[number] = (kind, message)
+
+
+def _read_ahead(sftp: Any, file: Any) -> Iterator[bytes]:
+    """The content of a file to its end, with a bounded number of requests ahead.
+
+    paramiko's own `prefetch` is not used: its thread spins for ever where a download stalls.
+    """
+    from paramiko.sftp import CMD_DATA, CMD_READ, CMD_STATUS, SFTPError, int64
+
+    size = file.stat().st_size or 0
+    reading = _ReadAhead()
+    asked: deque[tuple[int, int, int]] = deque()
+    ahead = 0
+
+    def ask(offset: int, length: int) -> tuple[int, int, int]:
+        return sftp._async_request(reading, CMD_READ, file.handle, int64(offset), length), offset, length  # noqa: SLF001
+
+    while True:
+        while not asked or (len(asked) < _REQUESTS_AHEAD and ahead < size):
+            asked.append(ask(ahead, _BLOCK))
+            ahead += _BLOCK
+        number, offset, length = asked.popleft()
+        while number not in reading.answers:
+            sftp._read_response()  # noqa: SLF001
+        kind, message = reading.answers.pop(number)
+        if kind == CMD_STATUS:
+            try:
+                sftp._convert_status(message)  # noqa: SLF001
+            except EOFError:
+                return
+        if kind != CMD_DATA:
+            raise SFTPError("Expected data")
+        block = message.get_string()
+        if len(block) > length:
+            raise SFTPError("More data than was asked for")
+        if not block:
+            return
+        if len(block) < length:  # the server may give less than it was asked for, the rest is still to come
+            asked.appendleft(ask(offset + len(block), length - len(block)))
+        yield block
+
+
+class _UnusableKeyError(Exception):
+    def __init__(self, why: str, help: str) -> None:  # noqa: A002 - the word of diagnostics
+        super().__init__(why)
+        self.help = help
+
+
+def _loaded_key(path: Path, passphrase: str | None) -> paramiko.PKey:
+    """A private key of any kind, with the certificate beside it. Raises _UnusableKeyError."""
+    import paramiko
+
+    private = path.with_name(path.name.removesuffix(_CERTIFICATE))
+    certificate = private.with_name(private.name + _CERTIFICATE)
+    for kind in (paramiko.RSAKey, paramiko.ECDSAKey, paramiko.Ed25519Key):
+        try:
+            key: paramiko.PKey = kind.from_private_key_file(str(private), passphrase)
+            if certificate.is_file():
+                key.load_certificate(str(certificate))
+        except OSError as error:
+            raise _UnusableKeyError(
+                (error.strerror or str(error)).lower(),
+                "check `key_file:` of the endpoint, and that the gateway's account may read it",
+            ) from error
+        except paramiko.PasswordRequiredException as error:
+            raise _UnusableKeyError(
+                "it has a passphrase", "give it as `key_passphrase:` of the endpoint"
+            ) from error
+        except Exception:  # noqa: BLE001, S112 - a key of another kind fails in any way that there is
+            continue
+        return key
+    if passphrase is not None and _is_encrypted(private):
+        raise _UnusableKeyError("the passphrase is wrong", "check `key_passphrase:` of the endpoint")
+    raise _UnusableKeyError("it is no private key", "name a private key of OpenSSH, RSA, ECDSA or Ed25519")
+
+
+def _is_encrypted(private: Path) -> bool:
+    import paramiko
+
+    try:
+        paramiko.RSAKey.from_private_key_file(str(private))
+    except paramiko.PasswordRequiredException:
+        return True
+    except Exception:  # noqa: BLE001 - whatever else is wrong with it
+        return b"ENCRYPTED" in private.read_bytes()
+    return False
 
 
 def fingerprint_of(key: paramiko.PKey) -> str:

@@ -36,12 +36,13 @@ _alert, _remembered = tables.alert, tables.remembered
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing that somebody must know. `newest` is the time (UTC text) of what was added to it last."""
+    """One thing that somebody must know. `newest` is the time (UTC text) of its youngest matter of `count`."""
 
     key: str
     kind: str
     message: str
-    newest: str
+    newest: str = ""
+    count: int = 1
 
 
 def causes(site: Site, connection: Connection) -> list[Cause]:
@@ -105,7 +106,9 @@ def _of_matters(matters: Iterable[OpenMatter]) -> list[Cause]:
         if matter.what not in ("late", LANE):
             groups.setdefault((matter.what, matter.route), []).append(matter)
     return [
-        Cause(f"{what}:{route}", what, _listed(what, route, group), max(matter.since for matter in group))
+        Cause(
+            f"{what}:{route}", what, _listed(what, route, group), max(matter.since for matter in group), len(group)
+        )
         for (what, route), group in groups.items()
     ]
 
@@ -126,7 +129,7 @@ def _late(site: Site, connection: Connection) -> list[Cause]:
         problem = lateness(site, connection, spec)
         if problem is not None:
             key = f"late:{name}" if problem.level == "warning" else f"very late:{name}"
-            found.append(Cause(key, "late", f"late ({name})\n  {problem.message}\n    do: {problem.help}", ""))
+            found.append(Cause(key, "late", f"late ({name})\n  {problem.message}\n    do: {problem.help}"))
     return found
 
 
@@ -146,14 +149,14 @@ def _unreachable(site: Site, connection: Connection) -> list[Cause]:
 
 def _not_reached(what: str, reason: str) -> Cause:
     text = f"cannot be reached ({what})\n  {printable(reason)}\n    do: look whether it runs: `gateway probe`"
-    return Cause(f"{_UNREACHABLE}:{what}", _UNREACHABLE, text, "")
+    return Cause(f"{_UNREACHABLE}:{what}", _UNREACHABLE, text)
 
 
 def _full(site: Site) -> list[Cause]:
     problem = disk_problem(site)
     if problem is None:
         return []
-    return [Cause("disk", "disk full", f"disk full\n  {problem.message}\n    do: {problem.help}", "")]
+    return [Cause("disk", "disk full", f"disk full\n  {problem.message}\n    do: {problem.help}")]
 
 
 # -- what was told ---------------------------------------------------------------------------------------
@@ -161,26 +164,29 @@ def _full(site: Site) -> list[Cause]:
 
 def _news(
     site: Site, spec: AlertSpec, known: dict[str, Row[tuple[object, ...]]], cause: Cause
-) -> dict[str, str | None]:
+) -> dict[str, str | int | None]:
     """The columns of a known alert that change: it came back, it is described anew, or more was added to it."""
     row = known.get(cause.key)
     if row is None:
         return {}
-    values: dict[str, str | None] = {}
+    values: dict[str, str | int | None] = {}
     if row.over_at is not None:
         values["over_at"] = None
     if row.message != cause.message:
         values["message"] = cause.message
     told = None if row.told_at is None else from_text(str(row.told_at))
-    if told and cause.newest > str(row.told_at) and site.clock.now() - told >= spec.again:
+    more = cause.newest > str(row.told_at) or cause.count > int(row.told_count)
+    if told and more and site.clock.now() - told >= spec.again:
         values["told_at"] = None
+    elif cause.count < int(row.told_count):  # some were settled: the next one is news again
+        values["told_count"] = cause.count
     return values
 
 
 def _write(
     connection: Connection,
     begun: Iterable[Cause],
-    changed: Iterable[tuple[Cause, dict[str, str | None]]],
+    changed: Iterable[tuple[Cause, dict[str, str | int | None]]],
     passed: Iterable[Row[tuple[object, ...]]],
     now: str,
 ) -> None:
@@ -224,11 +230,17 @@ def _tell_due(site: Site, spec: AlertSpec, notices: Notices, lease: LaneLease | 
         begun, over = _due(site, spec, connection, at_once=at_once)
     if not begun and not over:
         return
+    with site.ledger.read() as connection:
+        counts = {cause.key: cause.count for cause in causes(site, connection)}
     notices.send(_title(spec, begun, over), _text(begun, over))
     now = site.ledger.now()
     with site.ledger.write(lease) as connection:
         for row in begun:
-            connection.execute(update(_alert).where(_alert.c.cause == row.cause).values(told_at=now))
+            connection.execute(
+                update(_alert)
+                .where(_alert.c.cause == row.cause)
+                .values(told_at=now, told_count=counts.get(str(row.cause), 1))
+            )
         for row in over:
             connection.execute(delete(_alert).where(_alert.c.cause == row.cause, _alert.c.over_at.is_not(None)))
     emit("alerts_told", begun=len(begun), over=len(over))

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
@@ -102,7 +102,8 @@ class _Backup:
             _snapshot(self._spool.ledger, copy)
             self._archive.add(LEDGER, copy)
             missing = self._blobs(copy, lease)
-            self._room("failed", "failed")
+            self._room("failed", self._files("failed"))
+            self._room("unknown", ((path.name, path) for path in sorted(self._spool.root.glob("unknown/*"))))
             for path in self._own.files:
                 self._archive.add(f"site/{path.relative_to(self._own.site).as_posix()}", path)
         name = self._own.config.name
@@ -121,8 +122,8 @@ class _Backup:
                 continue  # it was taken in a moment ago, and will be in the ledger
             self._archive.add(f"waiting/{name}", copy)
 
-    def _room(self, room: str, folder: str) -> None:
-        for name, path in self._files(folder):
+    def _room(self, room: str, files: Iterable[tuple[str, Path]]) -> None:
+        for name, path in files:
             with suppress(FileNotFoundError):
                 self._archive.add(f"{room}/{name}", path)
 

@@ -19,7 +19,6 @@ from gateway.endpoints import Look, Staged, Target
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
-    EndpointUnreachable,
     HostUnreachable,
     OutcomeUnknown,
     PartnerRefused,
@@ -29,7 +28,7 @@ from gateway.exchange.matters import first_problem
 from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
 from gateway.exchange.site import PreparedTarget, Site
-from gateway.exchange.windows import CannotCompose, carry, compose, replaced_size
+from gateway.exchange.windows import CannotCompose, compose, replaced_size
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
 from gateway.store.lanes import Again, Done, DrainResult, RetryAt, WaitUntil
@@ -38,6 +37,7 @@ from gateway.telemetry import emit
 
 _delivery, _posting, _exchange = tables.delivery, tables.posting, tables.exchange
 WAITS = ("drafted", "deferred")
+OPEN = (*WAITS, "shipping")
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(seconds=20)
@@ -90,39 +90,32 @@ class Courier:
             return WaitUntil(busy.again)
         except _NotReached as error:
             return error.waits
-        except EndpointUnreachable as error:  # the host did not answer somebody else a moment ago
-            return RetryAt(self._site.clock.now() + FIRST_DELAY, error.message)
+        except EndpointError as error:  # nothing was tried: no connection for now, or no folder
+            pause = FIRST_DELAY if error.retryable else LONGEST_DELAY
+            return RetryAt(self._site.clock.now() + pause, error.message)
 
     def _ship_all(self, side: Target, due: Sequence[_Due]) -> DrainResult:
-        if self._target.spec.window is not None:
-            return self._ship_window(side, due)
         for row in due:
             if self._site.stopping.is_set():
                 return Again()
             if held_reason(self._site, f"target:{self._target.spec.id}") is not None:
                 return Done()
-            waits = self._ship(side, row)
+            try:
+                shipped = self._in_window(row) if self._target.spec.window is not None else row
+            except CannotCompose as error:
+                return RetryAt(self._site.clock.now() + LONGEST_DELAY, str(error))
+            waits = self._ship(side, shipped)
             if waits is not None:
                 return waits
         return Again() if len(due) == _BATCH else Done()
 
-    def _ship_window(self, side: Target, due: Sequence[_Due]) -> DrainResult:
-        """Under one fixed name with a window: the newest delivery's file carries those before it as well."""
-        row = next((one for one in due if one.state == "shipping"), due[-1])
+    def _in_window(self, row: _Due) -> _Due:
+        """The delivery with the documents of the window before its own. Raises CannotCompose."""
         over = replaced_size(self._site, self._target)
         if row.state == "shipping":
-            row = replace(row, over=over)
-        else:
-            try:
-                content, size = compose(self._site, self._target, row.id, self._lease)
-            except CannotCompose as error:
-                return RetryAt(self._site.clock.now() + LONGEST_DELAY, str(error))
-            row = replace(row, content_sha256=content, size=size, over=over)
-        waits = self._ship(side, row)
-        if waits is not None:
-            return waits
-        carry(self._site, self._target, row.id, self._lease)
-        return Again() if len(due) == _BATCH or row.id != due[-1].id else Done()
+            return replace(row, over=over)
+        content, size = compose(self._site, self._target, row.id, self._lease)
+        return replace(row, content_sha256=content, size=size, over=over)
 
     def _due(self) -> list[_Due]:
         with self._site.ledger.read() as connection:
@@ -165,11 +158,12 @@ class Courier:
                     staged = self._staged_again(side, row, staged)
                 elif self._has_moved(side, row) or self._was_published(side, row, staged):
                     return None
+                self._publish(side, row, staged, sure=not row.publish_begun)
             else:
                 staged = self._stage(side, row)
                 if staged is None:
                     return None
-            self._publish(side, row, staged)
+                self._publish(side, row, staged, sure=True)
         except EndpointError as error:
             if error.code == "E007" and self._target.spec.has_fixed_name and not self._target.spec.window:
                 return self._wait_for_the_name(row, staged)
@@ -182,7 +176,7 @@ class Courier:
             return waits
         except BlobMissing as error:
             problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
-            self._note(row, "failed", problem=problem, told="failed")
+            self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
         return None
 
     def _stage(self, side: Target, row: _Due) -> Staged | None:
@@ -227,7 +221,9 @@ class Courier:
             help="the receiver takes it and removes it; if it never does, look why",
         )
         state = "shipping" if staged is None or staged.is_there else "drafted"
-        self._note(row, state, problem=problem, told=None if row.waits else "waits", publish_begun=0)
+        self._note(
+            row, state, problem=problem, only_from=OPEN, told=None if row.waits else "waits", publish_begun=0
+        )
         return WaitUntil(at)
 
     def _has_moved(self, side: Target, row: _Due) -> bool:
@@ -243,17 +239,21 @@ class Courier:
         self._note(row, "in_doubt", problem=problem, told="in_doubt")
         return True
 
-    def _publish(self, side: Target, row: _Due, staged: Staged) -> None:
+    def _publish(self, side: Target, row: _Due, staged: Staged, *, sure: bool) -> None:
+        """Give it its final name. sure: no earlier attempt may have done that, or may still do it late."""
         try:
-            self._give_name(side, row, staged)
+            self._give_name(side, row, staged, sure=sure)
         except OutcomeUnknown:
             if self._was_published(side, row, staged):
                 return
-            self._give_name(side, row, staged)
+            self._give_name(side, row, staged, sure=False)
         self._delivered(row)
 
-    def _give_name(self, side: Target, row: _Due, staged: Staged) -> None:
-        """Publish. Any error but OutcomeUnknown means that it surely did not happen, and that is written down."""
+    def _give_name(self, side: Target, row: _Due, staged: Staged, *, sure: bool) -> None:
+        """Publish. That it surely did not happen is written down; Raises OutcomeUnknown where nobody can be sure.
+
+        After an attempt whose outcome is not known an error proves nothing: only what is seen does.
+        """
         try:
             if row.over is None:
                 side.publish(staged)
@@ -261,7 +261,9 @@ class Courier:
                 side.publish(staged, over=row.over)
         except OutcomeUnknown:
             raise
-        except EndpointError:
+        except EndpointError as error:
+            if not sure and side.look(staged) is not Look.STAGED:
+                raise OutcomeUnknown(error.message, code=error.code, help=error.help) from error
             if staged.is_there:
                 self._note(row, "shipping", only_from=("shipping",), publish_begun=0)
             else:  # nothing lies there to be looked for: it is staged anew
@@ -302,13 +304,15 @@ class Courier:
         problem = endpoint_problem(error)
         with self._site.ledger.read() as connection:
             state = connection.execute(select(_delivery.c.state).where(_delivery.c.id == row.id)).scalar_one()
+        if state not in OPEN:  # a person or a newer version withdrew it while it was tried
+            return None
         goes_on = "shipping" if state == "shipping" else "deferred"
         if isinstance(error, PartnerRefused) and row.attempts + 1 >= LOGIN_ATTEMPTS:
-            self._note(row, goes_on, problem=problem, told="deferred")
+            self._note(row, goes_on, only_from=OPEN, problem=problem, told="deferred")
             hold_for_refusal(self._site, f"target:{self._target.spec.id}", error)
             return RetryAt(self._site.clock.now() + LONGEST_DELAY, error.message)
         if not error.retryable and not isinstance(error, PartnerRefused):
-            self._note(row, "failed", problem=problem, told="failed")
+            self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
             emit("delivery_failed", level="error", delivery=row.id, name=row.name, reason=error.message)
             return None
         attempts = row.attempts + 1
@@ -316,6 +320,7 @@ class Courier:
         self._note(
             row,
             goes_on,
+            only_from=OPEN,
             problem=problem,
             told="deferred",
             attempts=attempts,
@@ -364,7 +369,7 @@ class Courier:
         stored = problems_as_json([problem]) if problem else None
         with self._site.ledger.write(self._lease) as connection:
             changed = connection.execute(statement.values(state=state, problem=stored, **columns)).rowcount
-            if told is not None:
+            if told is not None and (changed or not only_from):
                 tell(
                     connection,
                     now,

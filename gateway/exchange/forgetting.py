@@ -85,7 +85,14 @@ def _refuse_unsettled(site: Site, found: Found) -> None:
     lines = [
         f"{part.what} (in {names[part.exchange]}, {part.exchange}) {part.why}: `{part.do}`" for part in open_parts
     ]
-    lines += [f"{_shown(site, path)} has not been read yet: let the gateway read it" for path in found.waiting]
+    for path in found.waiting:
+        is_unknown = path.parent == site.blobs.unknown
+        why = (
+            "is not known to the ledger: `gateway status`"
+            if is_unknown
+            else "has not been read yet: let it be read"
+        )
+        lines.append(f"{_shown(site, path)} {why}")
     if lines:
         shown = "; ".join(dict.fromkeys(lines[:_SHOWN]))
         more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""

@@ -161,7 +161,7 @@ class Intake:
         """Those that were the same some seconds ago. No worker and no connection waits for the second look."""
         now = self._site.clock.now()
         before = self._waiting.seen.get(self._route.spec.name, {})
-        known = {e.name: before[e.name] if before.get(e.name, (None,))[0] == e else (e, now) for e in entries}
+        known = {e.name: _first_seen(before.get(e.name), e, now) for e in entries}
         standing = [e for e in entries if e.whole or now - known[e.name][1] >= _SECOND_LOOK_REMOTE]
         taken = {entry.name for entry in standing}
         self._waiting.seen[self._route.spec.name] = {n: seen for n, seen in known.items() if n not in taken}
@@ -379,6 +379,11 @@ class Intake:
             ).all()
         for row in rows:
             self._settle(source, str(row.id))
+
+
+def _first_seen(before: tuple[Entry, datetime] | None, entry: Entry, now: datetime) -> tuple[Entry, datetime]:
+    """Since when an entry is as it is; a clock that was set back begins anew."""
+    return before if before is not None and before[0] == entry and before[1] <= now else (entry, now)
 
 
 def _is_about_one_file(error: EndpointError) -> bool:

@@ -21,7 +21,9 @@ def lateness(site: Site, connection: Connection, spec: RouteSpec) -> Problem | N
     if expected is None:
         return None
     last = connection.execute(
-        select(func.max(_exchange.c.received_at)).where(_exchange.c.route == spec.name)
+        select(func.max(_exchange.c.received_at)).where(
+            _exchange.c.route == spec.name, _exchange.c.duplicate_of.is_(None)
+        )
     ).scalar()
     began = connection.execute(select(_state.c.known_since).where(_state.c.route == spec.name)).scalar()
     since = last or began

@@ -163,16 +163,23 @@ def _holds(connection: Connection) -> list[OpenMatter]:
 
 def _failed_inputs(connection: Connection) -> list[OpenMatter]:
     """Inputs that could not be read, as long as no later input of that name went through."""
-    later = _exchange.alias("later")
+    by_name, by_bytes = _exchange.alias("by_name"), _exchange.alias("by_bytes")
     rows = connection.execute(
         select(_exchange).where(
             _exchange.c.failed_at.is_not(None),
-            ~select(later.c.id)
+            # Two questions, each with an index of its own: one with an OR would walk all later inputs.
+            ~select(by_name.c.id)
             .where(
-                later.c.route == _exchange.c.route,
-                later.c.received_at > _exchange.c.received_at,
-                (later.c.input_name == _exchange.c.input_name)
-                | (later.c.input_sha256 == _exchange.c.input_sha256),
+                by_name.c.route == _exchange.c.route,
+                by_name.c.input_name == _exchange.c.input_name,
+                by_name.c.received_at > _exchange.c.received_at,
+            )
+            .exists(),
+            ~select(by_bytes.c.id)
+            .where(
+                by_bytes.c.input_sha256 == _exchange.c.input_sha256,
+                by_bytes.c.route == _exchange.c.route,
+                by_bytes.c.received_at > _exchange.c.received_at,
             )
             .exists(),
         )

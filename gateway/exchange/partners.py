@@ -60,6 +60,7 @@ class Partners:
             yield
             return
         self._wait(host, limit, lane) if wait else self._enter(host, limit, lane)
+        failures = self._hosts[host].failures
         try:
             yield
         except HostUnreachable as error:
@@ -69,7 +70,8 @@ class Partners:
             self.answered(host)
             raise
         else:
-            self.answered(host)
+            if self._hosts[host].failures <= failures:  # one that lay idle knows nothing of later failures
+                self.answered(host)
         finally:
             with self._lock:
                 self._hosts[host].open -= 1

@@ -77,7 +77,7 @@ class Found:
     """All that the gateway has of the documents.
 
     kept: files that stay where they are, because the route keeps them there.
-    waiting: files of drop folders that have not been read yet.
+    waiting: files of drop folders that have not been read yet, and inputs that the ledger never heard of.
     """
 
     wanted: Wanted
@@ -267,7 +267,8 @@ class _Search:
         """Files of the routes' own folders: set aside and archived ones, kept ones, and those still to be read."""
         gone: list[Path] = []
         kept: list[Path] = []
-        waiting: list[Path] = []
+        unknown = self._site.blobs.unknown
+        waiting = [path for path in sorted(unknown.glob("*")) if self.holds(path, "")]
         for name, spec in self._site.config.routes.items():
             if self._wanted.email is None and (spec.merchant, spec.origin) not in self._shops:
                 continue

@@ -340,8 +340,10 @@ class _Restoring:
             shutil.copyfile(path, place)
 
     def _place_of_route(self, name: str) -> Path | None:
-        """Files of drop folders and of `failed/`; what is there under that name stays."""
+        """Files of drop folders, of `failed/` and of `unknown/`; what is there under that name stays."""
         room, _, rest = name.partition("/")
+        if room == "unknown":
+            return None if (self._spool.root / name).exists() else self._spool.root / name
         if room not in ("waiting", "failed"):
             return None
         route, _, file = rest.partition("/")

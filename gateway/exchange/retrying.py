@@ -154,6 +154,13 @@ def _retry_deliveries(
 
 
 def _retry_delivery(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_again: bool) -> Step:
+    if row.state in ("delivered", "dropped"):
+        said = "was delivered already" if row.state == "delivered" else "was withdrawn before it left"
+        return Step(
+            f"{row.name} ({row.id}) {said}: nothing is sent", lambda: f"{row.name} {said}: nothing is sent"
+        )
+    if row.state not in PARKED:
+        return Step(f"try {row.name} ({row.id}) at {row.target} now", lambda: _urge(site, row))
     if row.state == "in_doubt" and not send_again:
         return Step(
             f"look for {row.name} ({row.id}) at {row.target}, and send it only if it is still to be renamed there",
@@ -241,6 +248,12 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
             .where(_delivery.c.id == row.id, _delivery.c.state == "failed")
             .values(content_sha256=stored[0].sha256, size=stored[0].size)
         )
+
+
+def _urge(site: Site, row: Row[tuple[object, ...]]) -> str:
+    with site.ledger.write() as connection:
+        site.lanes.urge(connection, f"ship:{row.target}")
+    return f"{row.name} is on its way to {row.target} and is tried at once"
 
 
 def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from gateway.clock import to_text
 from gateway.documents import decode
@@ -15,12 +15,11 @@ from gateway.rendering import Identity, Rendered
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, tell
 
-_delivery, _posting, _version, _exchange = tables.delivery, tables.posting, tables.version, tables.exchange
-_CARRIED = ("drafted", "deferred", "shipping", "delivered")
+_delivery, _posting, _version = tables.delivery, tables.posting, tables.version
 
 
 def compose(site: Site, target: PreparedTarget, delivery_id: str, lease: LaneLease | None) -> tuple[str, int]:
-    """Write the content of all documents of the window into the blobs, and make it the delivery's own.
+    """The documents that were delivered in the window and the delivery's own: stored, and made its content.
 
     Returns its sha256 and size. Raises CannotCompose.
     """
@@ -44,18 +43,16 @@ def replaced_size(site: Site, target: PreparedTarget) -> int | None:
         return connection.execute(
             select(_delivery.c.size)
             .where(_delivery.c.target == target.spec.id, _delivery.c.state == "delivered")
-            .order_by(_delivery.c.sequence.desc())
+            .order_by(_delivery.c.settled_at.desc(), _delivery.c.sequence.desc())
             .limit(1)
         ).scalar()
 
 
 def _documents(connection: Connection, target: PreparedTarget, delivery_id: str, since: str) -> Sequence[Row[Any]]:
-    """The newest version that was posted of every document of the window, in the order of their deliveries."""
-    last = select(_delivery.c.sequence).where(_delivery.c.id == delivery_id).scalar_subquery()
+    """The newest version of every document, in the order of their deliveries."""
     rows = connection.execute(
         select(_posting, _version.c.body, tables.document.c.key, tables.document.c.kind, tables.document.c.origin)
         .join(_delivery, _delivery.c.id == _posting.c.delivery_id)
-        .join(_exchange, _exchange.c.id == _delivery.c.exchange_id)
         .join(tables.document, tables.document.c.id == _posting.c.document_id)
         .join(
             _version,
@@ -63,17 +60,20 @@ def _documents(connection: Connection, target: PreparedTarget, delivery_id: str,
         )
         .where(
             _delivery.c.target == target.spec.id,
-            _delivery.c.created_at >= since,
-            _delivery.c.sequence <= last,
-            _delivery.c.state.in_(_CARRIED),
-            _exchange.c.planned_at.is_not(None),
-            _exchange.c.held.is_(None),
+            or_(
+                _delivery.c.id == delivery_id,
+                and_(_delivery.c.state == "delivered", _delivery.c.created_at >= since),
+            ),
             _version.c.body.is_not(None),
         )
         .order_by(_delivery.c.sequence, _posting.c.id)
     ).all()
-    newest = {row.document_id: row.id for row in rows}
-    return [row for row in rows if newest[row.document_id] == row.id]
+    newest: dict[int, Row[Any]] = {}
+    for row in rows:
+        known = newest.get(row.document_id)
+        if known is None or (row.ordinal, row.generation) >= (known.ordinal, known.generation):
+            newest[row.document_id] = row
+    return [row for row in rows if newest[row.document_id] is row]
 
 
 def _rendered(site: Site, target: PreparedTarget, row: Row[Any]) -> Rendered:
@@ -89,29 +89,3 @@ def _rendered(site: Site, target: PreparedTarget, row: Row[Any]) -> Rendered:
 
 class CannotCompose(Exception):
     """A document of the window cannot be written any more: the settings or the template were changed."""
-
-
-def carry(site: Site, target: PreparedTarget, delivery_id: str, lease: LaneLease | None) -> None:
-    """The deliveries before a delivered one travelled in its file."""
-    now = site.ledger.now()
-    with site.ledger.write(lease) as connection:
-        sequence = connection.execute(
-            select(_delivery.c.sequence).where(_delivery.c.id == delivery_id, _delivery.c.state == "delivered")
-        ).scalar()
-        if sequence is None:
-            return
-        due = (_delivery.c.target == target.spec.id, _delivery.c.sequence < sequence, tables.DUE)
-        planned = select(_exchange.c.id).where(_exchange.c.planned_at.is_not(None), _exchange.c.held.is_(None))
-        rows = connection.execute(select(_delivery).where(*due, _delivery.c.exchange_id.in_(planned))).all()
-        for row in rows:
-            connection.execute(
-                update(_delivery)
-                .where(_delivery.c.id == row.id)
-                .values(state="delivered", settled_at=now, problem=None, due_at=None)
-            )
-            connection.execute(
-                update(_posting)
-                .where(_posting.c.delivery_id == row.id, _posting.c.state == "planned")
-                .values(state="sent", settled_at=now)
-            )
-            tell(connection, now, "delivered", exchange=row.exchange_id, delivery=row.id, within=delivery_id)

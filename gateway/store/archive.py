@@ -4,6 +4,7 @@
     ledger.db                  the ledger at one moment
     blobs/<segment>            the stored bytes that it names
     failed/<route>/<file>      what was set aside for people
+    unknown/<file>             inputs that the ledger had never heard of
     site/<path>                config.yaml, what it includes, own mappings, templates and schemas
     manifest.json              name, size and sha256 of each
 
@@ -29,7 +30,7 @@ from gateway.errors import GatewayError, UsageError
 from gateway.store.files import fsync_folder
 
 LEDGER, MANIFEST = "ledger.db", "manifest.json"
-ROOMS = ("waiting", "blobs", "failed", "site")
+ROOMS = ("waiting", "blobs", "failed", "unknown", "site")
 FORMAT = 1
 _LARGEST_MANIFEST = 1 << 30
 _CHUNK = 1 << 20

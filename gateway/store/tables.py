@@ -79,12 +79,7 @@ exchange = Table(
         sqlite_where=text("emptied_at IS NULL"),
         postgresql_where=text("emptied_at IS NULL"),
     ),
-    Index(
-        "ix_exchange_input_sha256",
-        "input_sha256",
-        sqlite_where=text("emptied_at IS NULL"),
-        postgresql_where=text("emptied_at IS NULL"),
-    ),
+    Index("ix_exchange_input_sha256", "input_sha256"),
     Index(
         "ix_exchange_bodies",
         "received_at",
@@ -342,6 +337,7 @@ alert = Table(
     Column("message", Text, nullable=False),
     Column("since", Text, nullable=False),
     Column("told_at", Text),
+    Column("told_count", Integer, nullable=False, server_default="0"),  # how many matters were told
     Column("over_at", Text),
 )
 

@@ -370,3 +370,82 @@ class TestRefusals:
                 target.publish(staged)
             assert target.look(staged) is Look.STAGED
             target.close()
+
+    def test_a_line_that_is_cut_at_the_announcement_of_a_rename_has_surely_changed_nothing(
+        self, root: Path
+    ) -> None:
+        def ftp_rnfr(self: FTPHandler, path: str) -> Any:
+            return self.close()
+
+        with ftp_server(root, ftp_RNFR=ftp_rnfr) as server:
+            target = endpoint(server.port).target(Dropoff())
+            with pytest.raises(EndpointUnreachable):
+                target.publish(target.stage("a.xml", b"<a/>", attempt="1"))
+            target.close()
+
+    @pytest.mark.parametrize("answer", ["450 busy", "250 done, as it seems"])
+    def test_an_announcement_that_is_not_understood_has_surely_changed_nothing(
+        self, root: Path, answer: str
+    ) -> None:
+        with ftp_server(root, ftp_RNFR=answers(answer)) as server:
+            target = endpoint(server.port).target(Dropoff())
+            with pytest.raises(EndpointUnreachable):
+                target.publish(target.stage("a.xml", b"<a/>", attempt="1"))
+            target.close()
+
+    @pytest.mark.parametrize(("gone", "kind"), [(True, OutcomeUnknown), (False, EndpointRefused)])
+    def test_a_rename_whose_old_name_is_gone_may_have_been_done(
+        self, root: Path, gone: bool, kind: type[EndpointError]
+    ) -> None:
+        """By an earlier one that was not answered in time; a name that is there is just refused."""
+        with ftp_server(root, ftp_RNFR=answers("550 No such file.")) as server:
+            target = endpoint(server.port).target(Dropoff())
+            staged = target.stage("a.xml", b"<a/>", attempt="1")
+            if gone:
+                (root / staged.temporary).unlink()
+            with pytest.raises(kind):
+                target.publish(staged)
+            target.close()
+
+
+class TestReplacing:
+    """The receiver's file is removed only where the server may have refused because of it."""
+
+    @pytest.mark.parametrize(
+        "answer", ["550 Permission denied.", "550 Access is denied.", "553 Rename not allowed.", "501 what?"]
+    )
+    def test_it_stays_where_the_reason_is_another(self, root: Path, answer: str) -> None:
+        (root / "a.xml").write_bytes(b"old")
+        with ftp_server(root, ftp_RNTO=answers(answer)) as server:
+            target = endpoint(server.port).target(Dropoff())
+            with pytest.raises(EndpointRefused):
+                target.publish(target.stage("a.xml", b"<a/>", attempt="1"), over=3)
+            target.close()
+        assert (root / "a.xml").read_bytes() == b"old"
+
+    @pytest.mark.parametrize("command", ["ftp_RNFR", "ftp_RNTO"])
+    def test_it_stays_where_the_temporary_file_is_gone(self, root: Path, command: str) -> None:
+        def taken(self: FTPHandler, path: str) -> Any:
+            (root / ".a.xml.1.tmp").unlink()
+            return self.respond("550 No such file.")
+
+        (root / "a.xml").write_bytes(b"old")
+        with ftp_server(root, **{command: taken}) as server:
+            target = endpoint(server.port).target(Dropoff())
+            staged = target.stage("a.xml", b"<a/>", attempt="1")
+            with pytest.raises(OutcomeUnknown):
+                target.publish(staged, over=3)
+            target.close()
+        assert (root / "a.xml").read_bytes() == b"old"
+
+    @pytest.mark.parametrize("answer", ["550 File exists.", "553 Name is taken."])
+    def test_it_is_replaced_where_it_may_be_in_the_way(self, root: Path, answer: str) -> None:
+        def ftp_rnto(self: FTPHandler, path: str) -> Any:
+            return self.respond(answer) if Path(path).exists() else FTPHandler.ftp_RNTO(self, path)
+
+        (root / "a.xml").write_bytes(b"old")
+        with ftp_server(root, ftp_RNTO=ftp_rnto) as server:
+            target = endpoint(server.port).target(Dropoff())
+            target.publish(target.stage("a.xml", b"<a/>", attempt="1"), over=3)
+            target.close()
+        assert (root / "a.xml").read_bytes() == b"<a/>"

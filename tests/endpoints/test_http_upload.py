@@ -108,7 +108,7 @@ SURELY_NOT_TAKEN: dict[str, tuple[Callable[[Handler], bool], type[EndpointError]
     "413": (status(413), EndpointRefused, "E004"),
     "429": (status(429, Retry_After="5"), EndpointUnreachable, "E001"),
     "501": (status(501), EndpointRefused, "E004"),
-    "503": (status(503), EndpointUnreachable, "E001"),
+    "503": (status(503, Retry_After="5"), EndpointUnreachable, "E001"),
     "507": (status(507), EndpointUnreachable, "E008"),
     "redirect": (status(308, Location="https://new.example.cz/in"), EndpointRefused, "E004"),
 }
@@ -135,6 +135,7 @@ def test_a_refusal_took_nothing(
 PERHAPS_TAKEN = {
     "500": status(500),
     "502": status(502),
+    "503 of a proxy": status(503),
     "504": status(504),
     "303": status(303, Location="/done"),
     "page": status(200, PAGE, "text/html"),

@@ -163,6 +163,28 @@ def test_more_of_the_same_is_told_again_after_an_hour_and_not_before(
     assert mail.subjects()[1:] == ["[gateway] set aside (shop), 3 of them"]
 
 
+def test_another_delivery_that_fails_later_is_told_too(
+    site: TestSite, running: Running, clock: ManualClock, mail: MailServer
+) -> None:
+    """Both were made at the same time; what counts is that there are more than were told of."""
+    with running() as found:
+        site.drop("orders.xml", export("1001", "1002"))
+        take_in(found)
+        for number in (1, 2):
+            with found.ledger.write() as connection:
+                connection.exec_driver_sql(f"UPDATE delivery SET state = 'failed' WHERE sequence <= {number}")
+            for _ in range(4):
+                look(found)
+                clock.advance(1000)
+        for _ in range(10):
+            look(found)
+            clock.advance(1000)
+    assert mail.subjects() == [
+        "[gateway] delivery failed (shop)",
+        "[gateway] delivery failed (shop), 2 of them",
+    ]
+
+
 def test_a_partner_that_does_not_answer_is_told_only_once_it_lasts(
     site: TestSite, running: Running, clock: ManualClock, mail: MailServer
 ) -> None:

@@ -422,6 +422,14 @@ def test_a_whole_input_that_was_held_stays_held(site: TestSite, tmp_path: Path) 
     assert matter.reason.startswith("`a.xml` was held when the backup of ")
 
 
+def test_inputs_that_the_ledger_never_heard_of_are_in_a_backup_too(worked: TestSite, tmp_path: Path) -> None:
+    (worked.folder / "spool" / "unknown").mkdir()
+    (worked.folder / "spool" / "unknown" / "b.xml").write_bytes(export("1009"))
+    made(worked)
+    again, _ = restored(worked, tmp_path)
+    assert (again.folder / "spool" / "unknown" / "b.xml").read_bytes() == export("1009")
+
+
 def test_what_operators_had_asked_for_is_not_done_again(site: TestSite, tmp_path: Path) -> None:
     from gateway.exchange import requests
     from gateway.exchange.naming import Arguments

@@ -589,3 +589,90 @@ def test_a_trouble_right_after_the_rename_is_looked_at_and_not_repeated(
     assert site.shipped() == {}
     assert (site.folder / "shop-main_order_1001.xml").exists()
     assert site.status().routes[0].waiting == 0
+
+
+def test_an_order_that_is_cancelled_while_its_upload_fails_is_not_sent_later(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A target that is down takes twenty seconds to say so: long enough for the shop to cancel."""
+    site.drop("orders.xml", export("1001", "1002"))
+    real, cancelled = LocalTarget.stage, list[bool]()
+
+    def cancelled_meanwhile(target: LocalTarget, name: str, content: bytes, *, attempt: str) -> Staged:
+        if not cancelled:
+            cancelled.append(True)
+            with sqlite3.connect(site.folder / "spool" / "ledger.db") as ledger:
+                ledger.execute("UPDATE delivery SET state = 'dropped' WHERE name LIKE '%1001%'")
+            raise EndpointUnreachable("no answer in time", code="E001")
+        return real(target, name, content, attempt=attempt)
+
+    monkeypatch.setattr(LocalTarget, "stage", cancelled_meanwhile)
+    site.run()
+    site.run()
+    assert site.numbers() == ["1002"]
+
+
+@pytest.mark.parametrize("number", [5, 110, 116, 2], ids=["EIO", "ETIMEDOUT", "ESTALE", "ENOENT"])
+def test_a_rename_on_a_share_whose_answer_is_lost_is_looked_at(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """And the receiver took the file in the same moment."""
+    site.drop("orders.xml", export("1001"))
+    real, taken = Path.rename, list[Path]()
+
+    def done_and_lost(path: Path, target: Path) -> Path:
+        if path.parent.name != "pohoda":
+            return real(path, target)
+        taken.append(real(path, site.folder / f"taken-{len(taken)}.xml"))
+        raise OSError(number, "the answer is lost")
+
+    monkeypatch.setattr(Path, "rename", done_and_lost)
+    site.run()
+    site.run()
+    monkeypatch.undo()
+    site.run()
+    assert len(taken) == 1
+    assert site.shipped() == {}
+    assert site.status().matters == ()
+
+
+def test_after_an_attempt_of_unknown_outcome_an_error_proves_nothing(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The done-file is not stored, and then the server is away for a moment: the file has its name by then."""
+    site.configure(replace=("    folder: pohoda\n", '    folder: pohoda\n    done_file: "{name}.done"\n'))
+    site.drop("orders.xml", export("1001"))
+    real, calls = LocalTarget.publish, list[int]()
+
+    def marks_fail(_target: LocalTarget, _staged: Staged) -> None:
+        raise OSError(5, "Input/output error")
+
+    def publish(target: LocalTarget, staged: Staged) -> Written:
+        calls.append(1)
+        if len(calls) == 2:
+            raise EndpointUnreachable("the share is away", code="E001")
+        return real(target, staged)
+
+    monkeypatch.setattr(LocalTarget, "_mark", marks_fail)
+    monkeypatch.setattr(LocalTarget, "publish", publish)
+    site.run()
+    monkeypatch.undo()
+    site.run()
+    assert list(site.shipped()) == ["shop-main_order_1001.xml", "shop-main_order_1001.xml.done"]
+    assert site.status().matters == ()
+
+
+def test_a_target_folder_that_cannot_be_made_stops_nothing_else(site: TestSite) -> None:
+    (site.folder / "out").write_text("a file where a folder should be")
+    site.drop("orders.xml", export("1001"))
+    result = site.run()
+    assert "cannot be created" in result.unreachable["pohoda"]
+    assert result.status is not None
+
+
+def test_a_retry_of_what_was_delivered_says_so_and_sends_nothing(site: TestSite) -> None:
+    site.drop("orders.xml", export("1001"))
+    site.run()
+    (story,) = site.story("1001")
+    (said,) = site.do("retry", story.deliveries[0]["id"])
+    assert said == "shop-main_order_1001.xml was delivered already: nothing is sent"

@@ -269,7 +269,15 @@ def test_an_order_whose_file_waits_to_be_read_is_refused(site: TestSite) -> None
     site.drop("a.xml", orders("1001"))
     site.run()
     site.drop("b.xml", orders("1001", "1002"))
-    assert refusal(site, "1001").endswith("spool/shop/in/b.xml has not been read yet: let the gateway read it")
+    assert refusal(site, "1001").endswith("spool/shop/in/b.xml has not been read yet: let it be read")
+
+
+def test_an_input_that_the_ledger_never_heard_of_is_looked_at_first(site: TestSite) -> None:
+    site.drop("a.xml", orders("1001"))
+    site.run()
+    (site.folder / "spool" / "unknown").mkdir()
+    (site.folder / "spool" / "unknown" / "b.xml").write_bytes(orders("1001", "1002"))
+    assert refusal(site, "1001").endswith("spool/unknown/b.xml is not known to the ledger: `gateway status`")
 
 
 def test_a_number_that_is_not_known_is_told(site: TestSite) -> None:

@@ -233,7 +233,7 @@ def test_a_receiver_that_is_down_or_busy_loses_nothing_and_doubles_nothing(
     assert "connection refused" in site.run().unreachable["pohoda"]
     # and then busy
     with http_server(root, port=port) as office:
-        office.instead = only(method, status(503))
+        office.instead = only(method, status(503, Retry_After="5"))
         site.run()
         assert site.status().matters == ()
         # when it is itself again

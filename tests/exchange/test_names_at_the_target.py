@@ -8,7 +8,7 @@ import pytest
 
 from gateway.endpoints import Staged, Written
 from gateway.endpoints.local import LocalTarget
-from gateway.errors import OutcomeUnknown
+from gateway.errors import EndpointRefused, OutcomeUnknown
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import export
 
@@ -204,6 +204,33 @@ def test_a_foreign_file_is_not_replaced_in_a_window_either(site: TestSite) -> No
     site.do("retry", "1001")
     site.run()
     assert site.numbers() == ["1001"]
+
+
+def test_an_older_delivery_that_is_retried_in_a_window_takes_nothing_away(
+    site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given three deliveries, the second of which was refused at first
+    named(site, WINDOW)
+    real = LocalTarget.stage
+
+    def refuses(target: LocalTarget, name: str, content: bytes, *, attempt: str) -> Staged:
+        if b">1002<" in content:
+            raise EndpointRefused("quota", code="E008")
+        return real(target, name, content, attempt=attempt)
+
+    monkeypatch.setattr(LocalTarget, "stage", refuses)
+    site.drop("a.xml", export("1001", "1002", "1003"))
+    site.run()
+    monkeypatch.undo()
+    assert site.numbers() == ["1001", "1003"]
+    # when it is retried
+    site.do("retry", "1002")
+    site.run()
+    # then all are there, and the next one comes too
+    assert site.numbers() == ["1001", "1002", "1003"]
+    site.drop("b.xml", export("1004"))
+    site.run()
+    assert site.numbers() == ["1001", "1002", "1003", "1004"]
 
 
 def test_an_interruption_in_a_window_loses_nothing(site: TestSite, monkeypatch: pytest.MonkeyPatch) -> None:

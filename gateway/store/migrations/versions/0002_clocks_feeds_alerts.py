@@ -15,13 +15,12 @@ def upgrade() -> None:
     op.add_column("route_state", sa.Column("slot_at", sa.Text()))
     op.add_column("exchange", sa.Column("emptied_at", sa.Text()))
     op.add_column("exchange", sa.Column("bodies_kept", sa.Integer(), nullable=False, server_default="0"))
-    full, kept = sa.text("emptied_at IS NULL"), sa.text("bodies_kept = 1")
     for name, columns, where in (
-        ("ix_exchange_full", ["received_at", "id"], full),
-        ("ix_exchange_input_sha256", ["input_sha256"], full),
-        ("ix_exchange_bodies", ["received_at"], kept),
+        ("ix_exchange_full", ["received_at", "id"], sa.text("emptied_at IS NULL")),
+        ("ix_exchange_bodies", ["received_at"], sa.text("bodies_kept = 1")),
     ):
         op.create_index(name, "exchange", columns, unique=False, sqlite_where=where, postgresql_where=where)
+    op.create_index("ix_exchange_input_sha256", "exchange", ["input_sha256"], unique=False)
     op.create_index("ix_delivery_content_sha256", "delivery", ["content_sha256"], unique=False)
     op.create_index("ix_timeline_at", "timeline", ["at"], unique=False)
     op.create_table(
@@ -39,6 +38,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("since", sa.Text(), nullable=False),
         sa.Column("told_at", sa.Text()),
+        sa.Column("told_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("over_at", sa.Text()),
         sa.PrimaryKeyConstraint("cause", name=op.f("pk_alert")),
     )
