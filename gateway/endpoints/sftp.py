@@ -11,8 +11,7 @@ import contextlib
 import errno
 import stat
 import struct
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import join
@@ -24,6 +23,17 @@ from gateway.endpoints.base import Dropoff, Entry, Memory, Pickup, Traits, Trans
 from gateway.endpoints.guard import Guard, WatchedLine
 from gateway.endpoints.pace import Pace
 from gateway.endpoints.remote import RemoteSource, RemoteTarget
+from gateway.endpoints.sftp_client import (
+    BLOCK,
+    NO_ANSWER,
+    client_for,
+    close_file,
+    is_answer,
+    is_unnamed_refusal,
+    read_ahead,
+    words,
+)
+from gateway.endpoints.sftp_keys import UnusableKeyError, fingerprint_of, loaded_key, never_accept, offered_key
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -37,19 +47,11 @@ from gateway.errors import (
 if TYPE_CHECKING:
     import paramiko
 
+__all__ = ["SftpEndpoint", "SftpFolder", "SftpOptions", "offered_key"]
+
 T = TypeVar("T")
-_BLOCK = 1 << 15
-_REQUESTS_AHEAD = 64
 _KEEPALIVE = 30
 _FAREWELL = 5.0
-_SOCKET_IS_CLOSED = "Socket is closed"
-_CERTIFICATE = "-cert.pub"
-_NO_ANSWER = {
-    "No existing session": "no answer in time",
-    "Authentication timeout.": "no answer in time",
-    "Authentication failed: transport shut down or saw EOF": "the server closed the connection",
-}
-"""What paramiko says, also as a failed login, where the server only did not answer."""
 
 
 class SftpOptions(TransferOptions):
@@ -183,7 +185,7 @@ class SftpFolder:
                 help="ask the server's owner whether it was renewed; only then remove the old line from "
                 f"{self._options.known_hosts} and run `gateway trust-host {self._endpoint}`",
             )
-        if isinstance(error, paramiko.AuthenticationException) and str(error) not in _NO_ANSWER:
+        if isinstance(error, paramiko.AuthenticationException) and str(error) not in NO_ANSWER:
             self.drop()
             return LoginRefused(
                 f"{self._options.host}: the login of `{self._options.user}` is refused",
@@ -225,7 +227,7 @@ class SftpFolder:
             # an earlier rename that was not answered may have been done since
             gone = OutcomeUnknown if unknown else EndpointUnreachable
             return gone(f"{self.place}: cannot {what}: it is not there", code="E006")
-        said = _words(error)
+        said = words(error)
         self.drop()
         kind = _kind(unknown=unknown, connecting=connecting)
         return kind(f"{self.place}: cannot {what}: {said}", code="E001")
@@ -265,10 +267,10 @@ class SftpFolder:
 
         def copy(sftp: paramiko.SFTPClient) -> None:
             file = sftp.open(self.path(name), "rb")
-            for block in _read_ahead(sftp, file):
+            for block in read_ahead(sftp, file):
                 take(block)
                 pace.went(len(block))
-            file.close()
+            close_file(sftp, file)
 
         self._transfer(f"fetch {name}", copy)
 
@@ -280,10 +282,10 @@ class SftpFolder:
         def upload(sftp: paramiko.SFTPClient) -> None:
             file = sftp.open(self.path(name), "wb")
             file.set_pipelined(pipelined=True)
-            for start in range(0, len(content), _BLOCK):
-                file.write(content[start : start + _BLOCK])
-                pace.went(min(_BLOCK, len(content) - start))
-            file.close()
+            for start in range(0, len(content), BLOCK):
+                file.write(content[start : start + BLOCK])
+                pace.went(min(BLOCK, len(content) - start))
+            close_file(sftp, file)
 
         self._transfer(f"upload {name}", upload)
 
@@ -309,7 +311,7 @@ class SftpFolder:
             try:
                 sftp.posix_rename(self.path(old), self.path(new))
             except OSError as error:
-                if not _is_unnamed_refusal(error):
+                if not is_unnamed_refusal(error):
                     raise
                 sftp.stat(self.path(old))
                 with contextlib.suppress(FileNotFoundError):
@@ -386,7 +388,7 @@ class SftpFolder:
         import paramiko
 
         options = self._options
-        client.set_missing_host_key_policy(_never_accept(self._endpoint))
+        client.set_missing_host_key_policy(never_accept(self._endpoint))
         self._load_known_hosts(client)
         key = self._key()
 
@@ -416,7 +418,7 @@ class SftpFolder:
         channel = transport.open_session(timeout=options.connect_timeout)
         channel.settimeout(options.connect_timeout)
         channel.invoke_subsystem("sftp")
-        sftp = _client_for(options.encoding)(channel)
+        sftp = client_for(options.encoding)(channel)
         channel.settimeout(options.data_timeout)
         self._enter(sftp)
         return sftp
@@ -430,7 +432,7 @@ class SftpFolder:
                 client.load_host_keys(str(path))
         except (OSError, UnicodeError, InvalidHostKey) as error:
             raise HostNotTrusted(
-                f"{self.place}: the host keys in {path} cannot be read: {_words(error)}",
+                f"{self.place}: the host keys in {path} cannot be read: {words(error)}",
                 code="E011",
                 help="check `known_hosts:` of the endpoint, and that the gateway's account may read the file",
             ) from error
@@ -443,8 +445,8 @@ class SftpFolder:
         path = self._root / options.key_file
         secret = options.key_passphrase or options.password
         try:
-            return _loaded_key(path, secret.get_secret_value() if secret else None)
-        except _UnusableKeyError as error:
+            return loaded_key(path, secret.get_secret_value() if secret else None)
+        except UnusableKeyError as error:
             raise LoginRefused(
                 f"{options.host}: `key_file` {path} cannot be used: {error}", code="E002", help=error.help
             ) from error
@@ -461,7 +463,7 @@ class SftpFolder:
         except FileNotFoundError:
             mode = 0
         except OSError as error:
-            if not (isinstance(error, PermissionError) or _is_unnamed_refusal(error)):
+            if not is_answer(error):
                 raise
             raise EndpointUnreachable(
                 f"the folder {self.place} cannot be entered: the server says `{error.strerror or error}`",
@@ -483,185 +485,6 @@ def _kind(*, unknown: bool, connecting: bool) -> type[EndpointError]:
     return OutcomeUnknown if unknown else EndpointUnreachable
 
 
-def _is_unnamed_refusal(error: OSError) -> bool:
-    """Whether the server answered that it does not do it, for no reason that the protocol has a number for."""
-    return type(error) is OSError and error.errno is None and str(error) != _SOCKET_IS_CLOSED
-
-
-class _ReadAhead:
-    """The answers of one download as they come, which need not be the order in which they were asked for."""
-
-    def __init__(self) -> None:
-        self.answers: dict[int, tuple[int, paramiko.Message]] = {}
-
-    def _async_response(self, kind: int, message: paramiko.Message, number: int) -> None:
-        """What paramiko calls with an answer to a request of this object."""
-        self.answers[number] = (kind, message)
-
-
-def _read_ahead(sftp: Any, file: Any) -> Iterator[bytes]:
-    """The content of a file to its end, with a bounded number of requests ahead.
-
-    paramiko's own `prefetch` is not used: its thread spins for ever where a download stalls.
-    """
-    from paramiko.sftp import CMD_DATA, CMD_READ, CMD_STATUS, SFTPError, int64
-
-    size = file.stat().st_size or 0
-    reading = _ReadAhead()
-    asked: deque[tuple[int, int, int]] = deque()
-    ahead = 0
-
-    def ask(offset: int, length: int) -> tuple[int, int, int]:
-        return sftp._async_request(reading, CMD_READ, file.handle, int64(offset), length), offset, length  # noqa: SLF001
-
-    while True:
-        while not asked or (len(asked) < _REQUESTS_AHEAD and ahead < size):
-            asked.append(ask(ahead, _BLOCK))
-            ahead += _BLOCK
-        number, offset, length = asked.popleft()
-        while number not in reading.answers:
-            sftp._read_response()  # noqa: SLF001
-        kind, message = reading.answers.pop(number)
-        if kind == CMD_STATUS:
-            try:
-                sftp._convert_status(message)  # noqa: SLF001
-            except EOFError:
-                return
-        if kind != CMD_DATA:
-            raise SFTPError("Expected data")
-        block = message.get_string()
-        if len(block) > length:
-            raise SFTPError("More data than was asked for")
-        if not block:
-            return
-        if len(block) < length:  # the server may give less than it was asked for, the rest is still to come
-            asked.appendleft(ask(offset + len(block), length - len(block)))
-        yield block
-
-
-class _UnusableKeyError(Exception):
-    def __init__(self, why: str, help: str) -> None:  # noqa: A002 - the word of diagnostics
-        super().__init__(why)
-        self.help = help
-
-
-def _loaded_key(path: Path, passphrase: str | None) -> paramiko.PKey:
-    """A private key of any kind, with the certificate beside it. Raises _UnusableKeyError."""
-    import paramiko
-
-    private = path.with_name(path.name.removesuffix(_CERTIFICATE))
-    certificate = private.with_name(private.name + _CERTIFICATE)
-    for kind in (paramiko.RSAKey, paramiko.ECDSAKey, paramiko.Ed25519Key):
-        try:
-            key: paramiko.PKey = kind.from_private_key_file(str(private), passphrase)
-            if certificate.is_file():
-                key.load_certificate(str(certificate))
-        except OSError as error:
-            raise _UnusableKeyError(
-                (error.strerror or str(error)).lower(),
-                "check `key_file:` of the endpoint, and that the gateway's account may read it",
-            ) from error
-        except paramiko.PasswordRequiredException as error:
-            raise _UnusableKeyError(
-                "it has a passphrase", "give it as `key_passphrase:` of the endpoint"
-            ) from error
-        except Exception:  # noqa: BLE001, S112 - a key of another kind fails in any way that there is
-            continue
-        return key
-    if passphrase is not None and _is_encrypted(private):
-        raise _UnusableKeyError("the passphrase is wrong", "check `key_passphrase:` of the endpoint")
-    raise _UnusableKeyError("it is no private key", "name a private key of OpenSSH, RSA, ECDSA or Ed25519")
-
-
-def _is_encrypted(private: Path) -> bool:
-    import paramiko
-
-    try:
-        paramiko.RSAKey.from_private_key_file(str(private))
-    except paramiko.PasswordRequiredException:
-        return True
-    except Exception:  # noqa: BLE001 - whatever else is wrong with it
-        return b"ENCRYPTED" in private.read_bytes()
-    return False
-
-
-def fingerprint_of(key: paramiko.PKey) -> str:
-    """A host key as OpenSSH shows it: `ssh-ed25519 SHA256:…`."""
-    import base64
-    import hashlib
-
-    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-    return f"{key.get_name()} SHA256:{digest}"
-
-
-def _client_for(encoding: str) -> type[paramiko.SFTPClient]:
-    """A client that reads the names of a listing in the server's encoding; paramiko knows UTF-8 alone."""
-    import paramiko
-    from paramiko.sftp import CMD_NAME
-
-    class NamesAsTold(paramiko.SFTPClient):
-        def _request(self, kind: Any, *arguments: Any) -> Any:
-            answer, message = super()._request(kind, *arguments)  # type: ignore[misc]  # not in the stubs
-            if answer == CMD_NAME:
-                message.get_text = lambda: message.get_string().decode(encoding)
-            return answer, message
-
-    return NamesAsTold
-
-
-def _never_accept(endpoint: str) -> paramiko.MissingHostKeyPolicy:
-    """What to do about a host key that is not in known_hosts: always refuse, and say how it is trusted."""
-    import paramiko
-
-    class NeverAccept(paramiko.MissingHostKeyPolicy):
-        def missing_host_key(self, _client: Any, hostname: str, key: paramiko.PKey) -> None:
-            raise HostNotTrusted(
-                f"the host key of {hostname} is not known: it says it is {fingerprint_of(key)}",
-                code="E011",
-                help=f"compare that with what the server's owner tells you, then `gateway trust-host {endpoint}`",
-            )
-
-    return NeverAccept()
-
-
 def _entry(name: str, attributes: paramiko.SFTPAttributes) -> Entry:
     modified = None if attributes.st_mtime is None else datetime.fromtimestamp(attributes.st_mtime, UTC)
     return Entry(name, attributes.st_size, modified)
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, EOFError):
-        return "the server closed the connection"
-    if str(error) in _NO_ANSWER:
-        return _NO_ANSWER[str(error)]
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"{text[:1].lower()}{text[1:200]}"
-
-
-def offered_key(options: SftpOptions) -> tuple[str, str]:
-    """The host key that a server offers: its fingerprint, and its line for known_hosts. Raises EndpointError.
-
-    Nothing is sent but the handshake: no name, no password.
-    """
-    import socket
-
-    import paramiko
-
-    address = (options.host, options.port)
-    try:
-        with socket.create_connection(address, options.connect_timeout) as plain:
-            transport = paramiko.Transport(plain)
-            transport.banner_timeout = options.connect_timeout
-            try:
-                transport.start_client(timeout=options.connect_timeout)
-                key = transport.get_remote_server_key()
-            finally:
-                transport.close()
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise EndpointUnreachable(
-            f"sftp://{options.host}:{options.port}: cannot connect: {_words(error)}", code="E001"
-        ) from error
-    name = options.host if options.port == 22 else f"[{options.host}]:{options.port}"
-    return fingerprint_of(key), f"{name} {key.get_name()} {key.get_base64()}"

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from pyftpdlib.handlers import FTPHandler, ThrottledDTPHandler
 
-from gateway.endpoints import Dropoff, Look, Outcome, Pickup, Source, Target, pace
+from gateway.endpoints import Dropoff, Entry, Look, Outcome, Pickup, Source, Target, ftp, pace
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, LoginRefused, OutcomeUnknown
 from tests.endpoints.contract import DELETE, KEEP, MOVE, SourceContract, TargetContract
@@ -257,8 +257,38 @@ class TestConnections:
         assert time.monotonic() - began < 3
         assert caught.value.message == f"ftp://127.0.0.1:{server.port}/: cannot connect: no answer in time"
 
+    def test_a_server_that_is_silent_at_the_farewell_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ftp, "_FAREWELL", 0.3)
+        with scripted_ftp(QUIT=None) as server:
+            target = endpoint(server.port).target(Dropoff())
+            target.refresh()
+            staged = target.named("a.xml", 9, attempt="1")
+            assert target.look(staged) is Look.STAGED
+            began = time.monotonic()
+            target.close()
+        assert time.monotonic() - began < 3
+
 
 class TestTransfers:
+    @pytest.mark.parametrize("passive", [True, False])
+    def test_every_wait_of_a_transfer_ends_with_the_data_timeout(self, root: Path, passive: bool) -> None:
+        """The answer after the data never comes, and the line stays up."""
+
+        def respond(self: FTPHandler, resp: str, *args: Any, **options: Any) -> Any:
+            return None if resp.startswith("226") else FTPHandler.respond(self, resp, *args, **options)
+
+        (root / "orders.xml").write_bytes(b"<a/>")
+        with ftp_server(root, respond=respond) as server:
+            began = time.monotonic()
+            options = {"data_timeout": 0.5, "passive": passive}
+            with pytest.raises(EndpointUnreachable) as fetched:
+                endpoint(server.port, **options).source(Pickup()).read(Entry("orders.xml", 4), io.BytesIO())
+            with pytest.raises(EndpointUnreachable) as stored:
+                endpoint(server.port, **options).target(Dropoff()).stage("a.xml", b"<a/>", attempt="1")
+            assert time.monotonic() - began < 5
+        assert fetched.value.message.endswith("cannot fetch orders.xml: no answer in time")
+        assert stored.value.message.endswith("cannot upload .a.xml.1.tmp: no answer in time")
+
     def test_an_upload_whose_226_never_comes_may_be_repeated(self, root: Path) -> None:
         def respond(self: FTPHandler, resp: str, *args: Any, **options: Any) -> Any:
             return self.close() if resp.startswith("226") else FTPHandler.respond(self, resp, *args, **options)

@@ -18,8 +18,8 @@ from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_PERMISSION_DENIE
 from pydantic import SecretStr
 
 from gateway.endpoints import Dropoff, Look, Outcome, Pickup, Source, Target
-from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 from gateway.endpoints.guard import Guard
+from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -365,7 +365,7 @@ def test_a_server_that_speaks_no_sftp_is_a_passing_trouble(root: Path) -> None:
 
 @pytest.mark.parametrize("size", [2_000_000, 12_000_000])
 def test_an_upload_to_a_peer_that_stops_reading_ends_with_the_data_timeout(
-    server: RunningSftp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    server: RunningSftp, tmp_path: Path, size: int
 ) -> None:
     """The system's buffers are full then, and paramiko tries to send again and again."""
     with line_that_takes_only(200_000, server) as port:
@@ -378,9 +378,7 @@ def test_an_upload_to_a_peer_that_stops_reading_ends_with_the_data_timeout(
         assert time.monotonic() - began < 8
         assert threads_of_the_client() == []
         target.close()
-    assert (
-        caught.value.message == f"sftp://127.0.0.1:{port}/: cannot upload .order.xml.d1-1.tmp: no answer in time"
-    )
+    assert caught.value.message.endswith("cannot upload .order.xml.d1-1.tmp: no answer in time")
 
 
 def test_a_download_that_stalls_leaves_no_thread_behind(root: Path, server: RunningSftp) -> None:
