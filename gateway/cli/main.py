@@ -7,11 +7,10 @@ Exit codes: 0 done · 1 a bug · 2 usage · 3 problems found · 4 the configurat
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -141,15 +140,13 @@ def main() -> None:
         connect.register(app)
         safekeeping.register(app)
     debug = "--debug" in sys.argv
-    if hasattr(signal, "SIGPIPE") and "run" not in sys.argv:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `gateway … | head` ends as every other program does
     try:
         code = app(_global_first(sys.argv[1:], _valued()), prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:
             _end("gateway: interrupted", _INTERRUPTED, debug=False)
-        sys.exit(code)
+        _leave(code)
     except typer.Exit as ended:
-        sys.exit(ended.exit_code)
+        _leave(ended.exit_code)
     except typer.Abort:
         _end("gateway: interrupted", _INTERRUPTED, debug=False)
     except _Told as error:
@@ -164,8 +161,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _end("gateway: interrupted", _INTERRUPTED, debug=False)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _leave(0)
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         _end(f"gateway: the operating system says: {error.strerror or error}{place}", 1, debug=debug)
@@ -176,6 +172,18 @@ def main() -> None:
             1,
             debug=debug,
         )
+
+
+def _leave(code: int | None) -> NoReturn:
+    """End with what is still to be written; `gateway … | head` may have gone before that.
+
+    The signal of a broken pipe is not switched on for that: a broken line to a server would end the command with it.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def _problem_line(error: ProblemsFound) -> str:

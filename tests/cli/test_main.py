@@ -240,6 +240,15 @@ def test_a_reader_that_goes_away_is_no_error(site: TestSite) -> None:
     assert "bug" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_no_command_lets_a_broken_line_to_a_server_end_it(site: TestSite, gateway: Gateway) -> None:
+    """With the signal of a broken pipe switched on, `gateway adopt` would vanish in the middle of a transfer."""
+    import signal
+
+    gateway("check")
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "coloured"),
     [((), {}, True), ((), {"NO_COLOR": "1"}, False), (("--no-color",), {}, False)],
