@@ -177,7 +177,7 @@ def main() -> None:
 def _leave(code: int | None) -> NoReturn:
     """End with what is still to be written; `gateway … | head` may have gone before that.
 
-    The signal of a broken pipe is not switched on for that: a broken line to a server would end the command with it.
+    The signal of a broken pipe is not switched on for that: a broken line to a server would end the command too.
     """
     try:
         sys.stdout.flush()
