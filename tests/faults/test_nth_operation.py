@@ -27,8 +27,8 @@ from tests.faults.conftest import Between, on
 from tests.faults.consumer import Consumer, consuming
 from tests.faults.figures import Figures, of_orders
 
-STEPS = pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
-"""In CI every seventh operation fails, under `make soak` each of them."""
+STEPS = pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.soak)])
+"""In CI every thirteenth operation fails, under `make soak` each of them."""
 
 
 class Countdown:
@@ -174,7 +174,7 @@ def test_file_operations_that_fail(
     assert fail_each(local, counted, step, fault) > 40
 
 
-@pytest.mark.parametrize("step", [25, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [41, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("operation", ["do_execute", "do_commit"])
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done and not answered"])
 def test_database_operations_that_fail(
