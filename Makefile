@@ -3,6 +3,7 @@
 # make lock   a new requirements.lock from setup.cfg           make format  ruff's fixes and formatting
 
 PYTHON ?= python3
+TEST_PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -14,9 +15,8 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 gateway
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not soak"
-	@$(BIN)/coverage combine -q && $(BIN)/coverage report | tail -n 40
+	$(BIN)/python -m pytest -m "not soak" -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report=
+	@$(BIN)/coverage report | tail -n 40
 
 demo: $(READY)
 	$(BIN)/python samples/demo.py

@@ -46,7 +46,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"real servers: {told}{why}")
     faults: figures.Figures = Counter()
     for report in terminalreporter.stats.get("", []):
-        for kind, counted in report.user_properties if getattr(report, "when", "") == "teardown" else []:
+        for kind, counted in getattr(report, "user_properties", []):
             if kind == figures.PROPERTY:
                 faults.update(counted)
     if faults:

@@ -155,11 +155,11 @@ def account(request: pytest.FixtureRequest, account_of: Callable[[str], Account]
 
 
 @pytest.fixture
-def counted(request: pytest.FixtureRequest) -> Figures:
+def counted(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """What a test adds to the figures of the whole run."""
     figures: Figures = Counter()
-    request.node.user_properties.append((PROPERTY, figures))
-    return figures
+    yield figures
+    request.node.user_properties.append((PROPERTY, dict(figures)))  # a plain dict crosses to another process
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_kill_before_and_after_each_side_effect(
 
 @on("pyftpdlib")
 def test_two_kills_one_after_the_other_sampled(between: Between, dying: Runner, counted: Figures) -> None:
-    pairs = random.Random(7).sample(list(product(MOMENTS, MOMENTS)), k=6)
+    pairs = random.Random(7).sample(list(product(MOMENTS, MOMENTS)), k=12)
     for number, (first, second) in enumerate(pairs):
         killed_at(between, dying, counted, f"{number}", [(*first, 1), (*second, 1)])
     assert counted["kills"] > 12
