@@ -300,7 +300,11 @@ def test_a_backup_that_was_cut_is_refused(worked: TestSite, tmp_path: Path, part
     assert str(caught.value).startswith(f"{cut} is no whole backup: ")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", gzip.compress(b"no tar at all" * 100)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04 a zip", gzip.compress(b"no tar at all" * 100)],
+    ids=["empty", "a zip", "gzip without a tar"],
+)
 def test_a_file_that_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
