@@ -14,7 +14,7 @@ from gateway.mapping.convert import folded, folded_lines, reader_of
 from gateway.mapping.fields import Field, Level
 from gateway.mapping.language import FieldModel, RowsModel
 from gateway.mapping.layers import Layers
-from gateway.mapping.levels import Block, FieldReader, LevelReader, Read, Test, Values, Warn
+from gateway.mapping.levels import Block, FieldReader, LevelReader, Read, Recipe, Test, Values, Warn
 from gateway.mapping.lookups import Lookup, lookup_key, split_else
 from gateway.mapping.numbers import read_number
 from gateway.mapping.paths import BadPath, text_of
@@ -115,24 +115,21 @@ class Compiler:
         convert = self._converter(model, field, at)
         if slots is None or convert is None:
             return None
-        fold = folded_lines if field.type == "note" else folded
+        recipe = None
         if model.value is not None:
             read = _constant_reader(constant, test)
             default = constant if test is None else None
         elif model.sum is not None:
             read = _summed(plan, slots, test)
         else:
-            convert = _through(lookup, convert) if lookup is not None else convert
-            empty = frozenset(lookup_key(each) for each in model.empty or ())
-            if model.path is not None and plan.is_plain(slots[0]) and not empty and test is None:
-                read = _direct(slots[0], fold, convert, takes_warn=field.type == "time")
-            else:
-                read = _pipeline(_getter(plan, slots, model, empty), fold, empty, test, _warned(field, convert))
+            recipe = _recipe(model, field, slots, _through(lookup, convert) if lookup else convert, test)
+            read = _reader(recipe, plan)
         return FieldReader(
             field=field,
             group=group or None,
             name=name,
             read=read,
+            recipe=recipe,
             slots=slots,
             default=default,
             required=model.required,
@@ -315,11 +312,35 @@ def _wanted(field: Field) -> str:
     }.get(field.type, "text")
 
 
-def _getter(plan: Plan, slots: tuple[int, ...], model: FieldModel, empty: frozenset[str]) -> Getter:
-    getters = [plan.text(slot) for slot in slots]
-    if model.path is not None:
+def _recipe(
+    model: FieldModel, field: Field, slots: tuple[int, ...], convert: Callable[..., Any], test: Test | None
+) -> Recipe:
+    return Recipe(
+        way="path" if model.path is not None else "first" if model.first is not None else "join",
+        slots=slots,
+        separator=" " if model.separator is None else model.separator,
+        fold=folded_lines if field.type == "note" else folded,
+        empty=frozenset(lookup_key(each) for each in model.empty or ()),
+        convert=convert,
+        warns=field.type == "time",
+        test=test,
+    )
+
+
+def _reader(recipe: Recipe, plan: Plan) -> Read:
+    convert = recipe.convert
+    if recipe.way == "path" and plan.is_plain(recipe.slots[0]) and not recipe.empty and recipe.test is None:
+        return _direct(recipe.slots[0], recipe.fold, convert, takes_warn=recipe.warns)
+    warned = convert if recipe.warns else lambda text, _warn: convert(text)
+    return _pipeline(_getter(plan, recipe), recipe.fold, recipe.empty, recipe.test, warned)
+
+
+def _getter(plan: Plan, recipe: Recipe) -> Getter:
+    getters = [plan.text(slot) for slot in recipe.slots]
+    empty, separator = recipe.empty, recipe.separator
+    if recipe.way == "path":
         return getters[0]
-    if model.first is not None:
+    if recipe.way == "first":
 
         def first(found: Slots) -> str | None:
             for get in getters:
@@ -329,7 +350,6 @@ def _getter(plan: Plan, slots: tuple[int, ...], model: FieldModel, empty: frozen
             return None
 
         return first
-    separator = " " if model.separator is None else model.separator
 
     def join(found: Slots) -> str | None:
         parts = [folded(get(found) or "") for get in getters]
@@ -385,12 +405,6 @@ def _direct(number: int, fold: Callable[[str], str], convert: Callable[..., Any]
         return convert(text, warn) if takes_warn else convert(text)
 
     return read if fold is folded and not takes_warn else read_folded
-
-
-def _warned(field: Field, convert: Callable[..., Any]) -> Callable[[str, Warn], Any]:
-    if field.type == "time":
-        return convert
-    return lambda text, warn: convert(text)
 
 
 def _through(lookup: Lookup, convert: Callable[..., Any]) -> Callable[..., Any]:

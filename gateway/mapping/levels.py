@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gateway.diagnostics import Span
 from gateway.mapping.conditions import BadCondition, Condition
@@ -20,16 +20,38 @@ Read = Callable[[Slots, Values, Warn], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a value is read from paths, as data: `FieldReader.read` does it, and a faster reader is written from it.
+
+    way: `path`, `first` or `join` over the `slots`; separator: between joined parts.
+    fold: brings the white space of a text in order. empty: texts that stand for no value, as lookup keys.
+    convert: from the folded text to the value, through the lookup where there is one; it takes a `Warn` as well
+    if `warns`. test: what must hold for the value.
+    """
+
+    way: Literal["path", "first", "join"]
+    slots: tuple[int, ...]
+    separator: str
+    fold: Callable[[str], str]
+    empty: frozenset[str]
+    convert: Callable[..., Any]
+    warns: bool
+    test: Test | None
+
+
+@dataclass(frozen=True, slots=True)
 class FieldReader:
     """One field: where its value goes, how it is read, and where in the mapping it stands.
 
     slots: the paths that its value may come from, for the place of a problem.
+    recipe: what `read` does, where that is no more than reading paths; else None.
     """
 
     field: Field
     group: str | None
     name: str
     read: Read
+    recipe: Recipe | None
     slots: tuple[int, ...]
     default: Any
     required: bool
