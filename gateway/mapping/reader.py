@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -16,10 +14,10 @@ from gateway import yamlfile
 from gateway.diagnostics import Problem, Span, has_errors
 from gateway.documents import Document, Finding, Kind, OnTotals
 from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble
-from gateway.mapping.lines import SourceLines, line_of
+from gateway.mapping.lines import line_of
 from gateway.mapping.paths import Element
 from gateway.mapping.plan import Slots
-from gateway.mapping.sources import RecordStream, SourceSpec
+from gateway.mapping.sources import Records, SourceSpec, records_of
 
 if TYPE_CHECKING:
     from gateway.mapping.selftest import SelfTest, TestOutcome
@@ -36,11 +34,11 @@ _PRICED = ("quantity", "unit_price", "total", "vat_rate")
 class Origin:
     """The source element behind a reading, until the next record is read."""
 
-    __slots__ = ("_element", "_encoding", "_fingerprint")
+    __slots__ = ("_element", "_fingerprint", "_records")
 
-    def __init__(self, element: Element, encoding: str) -> None:
+    def __init__(self, element: Element, records: Records) -> None:
         self._element: Element | None = element
-        self._encoding = encoding
+        self._records = records
         self._fingerprint: str | None = None
 
     def expire(self) -> None:
@@ -61,7 +59,7 @@ class Origin:
 
     def fragment(self) -> bytes:
         """See Reading.fragment."""
-        return _alone(self.element(), self._encoding)
+        return self._records.fragment(self.element())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,7 @@ class Reading:
     def fragment(self) -> bytes:
         """A well-formed input with this record alone, for a person to mend and to drop back.
 
-        The ancestors of the record are kept with their attributes and namespaces, what stands beside it is not.
-        It is UTF-8, or the encoding that the mapping names, because with that one it will be read again.
+        What a record needs around it is kept: in XML its ancestors with their attributes and namespaces.
         """
         return self._origin.fragment()
 
@@ -132,14 +129,13 @@ class Mapping:
         nothing of such an input may be used. Raises OSError where the file cannot be read.
         """
         shown = shown_as if shown_as is not None else yamlfile.shorten(path)
-        stream = RecordStream(path, self._source, shown)
-        place = partial(_place, stream.lines, shown)
-        for position, element in enumerate(stream, start=1):
+        records = records_of(path, self._source, shown)
+        for position, element in enumerate(records, start=1):
             if wanted is not None and not wanted(position):
                 continue
-            origin = Origin(element, self._source.encoding or "UTF-8")
+            origin = Origin(element, records)
             try:
-                yield self._reading(position, element, origin, place)
+                yield self._reading(position, element, origin, records.place)
             finally:
                 origin.expire()
 
@@ -165,10 +161,6 @@ class Mapping:
             document = None
         line = place(element, None).line or line
         return Reading(position, line, None if key is None else str(key), document, tuple(found), origin)
-
-
-def _place(lines: SourceLines, shown_as: str, element: Element, value: str | None) -> Span:
-    return lines.place(element, value, shown_as)
 
 
 def _follows(finding: Finding, unreadable: list[str]) -> bool:
@@ -268,16 +260,3 @@ def _canonical(element: Element) -> bytes:
     written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
     stripped = b"<".join(part.rstrip() for part in written.split(b"<"))
     return b">".join(part.lstrip() for part in stripped.split(b">"))
-
-
-def _alone(element: Element, encoding: str) -> bytes:
-    copy = deepcopy(element)
-    copy.tail = None
-    for above in element.iterancestors():
-        namespaces: Any = above.nsmap  # the default one has the key None, which the stubs do not know
-        holder = etree.Element(above.tag, {str(k): str(v) for k, v in above.attrib.items()}, namespaces)
-        holder.append(copy)
-        copy = holder
-    etree.indent(copy)
-    written: Any = etree.tostring(copy, encoding=encoding, xml_declaration=True)  # bytes, for this encoding
-    return bytes(written) + b"\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lxml import etree
 
@@ -38,6 +39,24 @@ class SourceSpec:
     def paths(self) -> str:
         """The paths as a person reads them."""
         return " or ".join("`/" + "/".join(names) + "`" for names in self.records)
+
+
+class Records(Protocol):
+    """The records of one input as a stream of elements. Each is valid until the next one is asked for."""
+
+    def __iter__(self) -> Iterator[Element]:
+        """Yield the records in the input's order. Raises SourceProblems, possibly after some."""
+
+    def place(self, element: Element, value: str | None) -> Span:
+        """Where a value of an element stands in the input; the element's own place where that cannot be told."""
+
+    def fragment(self, element: Element) -> bytes:
+        """A well-formed input with this record alone, that the same mapping reads."""
+
+
+def records_of(path: Path, spec: SourceSpec, shown_as: str) -> Records:
+    """The records of an input. Raises SourceProblems for what can be told before the first record is read."""
+    return XmlRecords(path, spec, shown_as)
 
 
 def examine(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
@@ -97,8 +116,8 @@ def _check_start(prolog: Prolog, spec: SourceSpec, shown_as: str) -> None:
         )
 
 
-class RecordStream:
-    """The records of one input. Each element is valid until the next one is asked for."""
+class XmlRecords:
+    """The records of an XML input; see Records."""
 
     def __init__(self, path: Path, spec: SourceSpec, shown_as: str) -> None:
         self._path = path
@@ -106,7 +125,8 @@ class RecordStream:
         self._shown_as = shown_as
         prolog = examine(path, spec, shown_as)
         self._root = prolog.root or spec.records[0][0]
-        self.lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
+        self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
+        self._encoding = spec.encoding or "UTF-8"
         self._chosen: int | None = None
         self._parent: Element | None = None
         self._container_seen = False
@@ -135,6 +155,17 @@ class RecordStream:
                     self._refuse_large(count)
         if count == 0:
             self._refuse_none()
+
+    def place(self, element: Element, value: str | None) -> Span:
+        """See Records."""
+        return self._lines.place(element, value, self._shown_as)
+
+    def fragment(self, element: Element) -> bytes:
+        """The ancestors of the record are kept with their attributes and namespaces, what stands beside it is not.
+
+        It is UTF-8, or the encoding that the mapping names, because with that one it will be read again.
+        """
+        return _alone(element, self._encoding)
 
     def _parser(self) -> Any:
         tags = ["{*}" + name for name in dict.fromkeys(names[-1] for names in self._spec.records)]
@@ -197,7 +228,7 @@ class RecordStream:
         line, column = error.position
         said = re.sub(r",? line \d+, column \d+$", "", (error.msg or "").strip()).replace("\n", " ")
         said = said[:1].lower() + said[1:]
-        text = self.lines.line(line)
+        text = self._lines.line(line)
         span = Span(
             file=self._shown_as, line=line, column=min(column, len(text)) if text else 0, length=1, text=text
         )
@@ -278,3 +309,16 @@ def _span(prolog: Prolog, shown_as: str, at: int, length: int) -> Span:
 
 def _refuse(code: str, message: str, span: Span, hint: str) -> None:
     raise SourceProblems([Problem(code=code, message=message, span=span, help=hint)])
+
+
+def _alone(element: Element, encoding: str) -> bytes:
+    copy = deepcopy(element)
+    copy.tail = None
+    for above in element.iterancestors():
+        namespaces: Any = above.nsmap  # the default one has the key None, which the stubs do not know
+        holder = etree.Element(above.tag, {str(k): str(v) for k, v in above.attrib.items()}, namespaces)
+        holder.append(copy)
+        copy = holder
+    etree.indent(copy)
+    written: Any = etree.tostring(copy, encoding=encoding, xml_declaration=True)  # bytes, for this encoding
+    return bytes(written) + b"\n"
