@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gateway.config.schedule import parse as parse_schedule
 from gateway.endpoints import EndpointModel, cannot_be_asked_for, name_trouble
@@ -57,6 +57,12 @@ def _after(value: Any) -> Any:
     raise ValueError("write `delete`, `keep` or `{move: FOLDER}`")
 
 
+_AFTER = {
+    "anyOf": [
+        {"enum": ["delete", "keep", "move"]},
+        {"type": "object", "properties": {"move": {"type": ["string", "null"]}}, "additionalProperties": False},
+    ]
+}
 _SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -107,9 +113,12 @@ DoneFile = Annotated[str, AfterValidator(_done_file)]
 Temporary = Annotated[str, AfterValidator(_temporary)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 FileName = Annotated[str, AfterValidator(_file_name)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-KeptFor = Annotated[timedelta, BeforeValidator(_kept_for)]
-Size = Annotated[int, BeforeValidator(_size)]
+_SPAN = WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[a-z]+\s*$"})
+Duration = Annotated[timedelta, BeforeValidator(_duration), _SPAN]
+KeptFor = Annotated[timedelta, BeforeValidator(_kept_for), _SPAN]
+Size = Annotated[
+    int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": r"^\s*\d{1,6}\s*(kB|MB|GB)\s*$"})
+]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
 
 
@@ -142,7 +151,7 @@ class FromModel(Model):
         description="a file is read only once a file of this name is beside it: `{name}.done` or `{stem}.ok`; "
         "it is removed after the file",
     )
-    after: Annotated[AfterModel, BeforeValidator(_after)] | None = Field(
+    after: Annotated[AfterModel, BeforeValidator(_after), WithJsonSchema(_AFTER)] | None = Field(
         default=None,
         description="`delete`, `keep` or `{move: FOLDER}`, with the date as in `{move: archive/%Y-%m}`; "
         "default `{move: done}`",
@@ -201,6 +210,9 @@ class RouteModel(Model):
     mapping: str = Field(description="the mapping, such as `shoptet/order`")
     lookups: dict[str, dict[str, str]] = Field(
         default={}, description="additions to the mapping's lookups, such as `payment: {Bitcoin: online}`"
+    )
+    settings: dict[str, str] = Field(
+        default={}, description="settings of the mapping, such as `timezone: Europe/Bratislava`"
     )
     totals: Literal["error", "warn"] | None = Field(
         default=None, description="what lines that do not add up to the total are; default as the mapping says"

@@ -134,6 +134,7 @@ class RouteSpec:
     expect: Expectation | None
     mapping: str
     lookups: dict[str, dict[str, str]]
+    settings: dict[str, str]
     totals: Literal["error", "warn"] | None
     since: date | None
     max_new: int | None
@@ -245,6 +246,7 @@ class Resolver:
             expect=_expectation(route.expect),
             mapping=route.mapping,
             lookups=route.lookups,
+            settings=route.settings,
             totals=route.totals,
             since=route.since,
             max_new=route.max_new,

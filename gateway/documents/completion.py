@@ -24,6 +24,9 @@ from gateway.documents.values import LineKind, PriceBasis, minor_unit, rounded
 
 _FOUR_PLACES = Decimal("0.0001")
 _HUNDRED = Decimal(100)
+_NOTHING = Decimal(0)
+_ONE = Decimal(1)
+_NET, _GROSS = PriceBasis.NET, PriceBasis.GROSS
 
 OnTotals = Literal["error", "warn"]
 
@@ -71,8 +74,8 @@ def complete_order(
         total=total,
         exchange_rate=values.get("exchange_rate"),
         exchange_amount=values.get("exchange_amount") or 1,
-        payment=Payment(**_filled(values.get("payment"))),
-        shipping=Shipping(**_filled(values.get("shipping"))),
+        payment=Payment(**(values.get("payment") or {})),
+        shipping=Shipping(**(values.get("shipping") or {})),
         status=values.get("status"),
         cancelled=bool(values.get("cancelled")),
         customer_note=values.get("customer_note"),
@@ -93,12 +96,11 @@ def complete_price(
         rate = rate_between(net, gross)
         if rate is None:
             return None, None, f"no whole VAT rate leads from net {net} to gross {gross}"
-    factor = 1 + rate / _HUNDRED
     if gross is not None:
-        derived = net if net is not None else rounded(gross / factor, _FOUR_PLACES)
-        return Price(net=derived, gross=gross, basis=PriceBasis.GROSS), rate, None
+        derived = net if net is not None else rounded(gross / (1 + rate / _HUNDRED), _FOUR_PLACES)
+        return Price(net=derived, gross=gross, basis=_GROSS), rate, None
     assert net is not None
-    return Price(net=net, gross=rounded(net * factor, _FOUR_PLACES), basis=PriceBasis.NET), rate, None
+    return Price(net=net, gross=rounded(net * (1 + rate / _HUNDRED), _FOUR_PLACES), basis=_NET), rate, None
 
 
 def rate_between(net: Decimal, gross: Decimal) -> Decimal | None:
@@ -148,10 +150,10 @@ def _line(
         return None
     quantity = row.get("quantity")
     if quantity is None:
-        quantity = Decimal(1)
+        quantity = _ONE
     given, total = row.get("unit_price") or {}, row.get("total") or {}
     rate = row.get("vat_rate")
-    if rate is not None and not 0 <= rate <= _HUNDRED:
+    if rate is not None and not _NOTHING <= rate <= _HUNDRED:
         findings.append(
             Finding(
                 code="D012",
@@ -161,7 +163,8 @@ def _line(
         )
         return None
     net, gross = given.get("net"), given.get("gross")
-    if net is None and gross is None and quantity:
+    is_given = net is not None or gross is not None
+    if not is_given and quantity:
         net, gross = _unit_of(total.get("net"), quantity), _unit_of(total.get("gross"), quantity)
     unit_price, rate, lack = complete_price(net, gross, rate)
     if unit_price is None or rate is None:
@@ -175,11 +178,7 @@ def _line(
         )
         return None
     line_total = _line_total(total, unit_price, quantity, rate, unit)
-    off = (
-        _off(unit_price, quantity, line_total, unit)
-        if (net, gross) == (given.get("net"), given.get("gross"))
-        else None
-    )
+    off = _off(unit_price, quantity, line_total, unit) if is_given else None
     if off is not None:
         findings.append(
             Finding(
@@ -209,10 +208,13 @@ def _line(
 
 def _off(unit_price: Price, quantity: Decimal, total: Price, unit: Decimal) -> str | None:
     """In what way unit price x quantity is not the row's total; None where it is, within the rounding of both."""
-    given = total.gross if unit_price.basis is PriceBasis.GROSS else total.net
-    product = unit_price.given * quantity
-    slack = unit + abs(quantity) * _half_place(unit_price.given)
-    if given is None or abs(product - given) <= slack:
+    is_gross = unit_price.basis is _GROSS
+    given = total.gross if is_gross else total.net
+    price = unit_price.gross if is_gross else unit_price.net
+    if given is None or price is None:
+        return None
+    product = price * quantity
+    if product == given or abs(product - given) <= unit + abs(quantity) * _half_place(price):
         return None
     return f"{quantity} x {unit_price.given} is {rounded(product, unit)}, the row's total says {given}"
 
@@ -227,7 +229,7 @@ def _line_total(
     net, gross = given.get("net"), given.get("gross")
     if net is None and gross is None:
         product = rounded(unit_price.given * quantity, unit)
-        if unit_price.basis is PriceBasis.GROSS:
+        if unit_price.basis is _GROSS:
             gross = product
         else:
             net = product
@@ -243,12 +245,10 @@ def _totals(
     findings: list[Finding],
     on_totals: OnTotals,
 ) -> Totals | None:
-    lines_net = sum((line.total.net or Decimal(0) for line in lines), Decimal(0))
-    lines_gross = sum((line.total.gross or Decimal(0) for line in lines), Decimal(0))
-    rounding = given.get("rounding") or Decimal(0)
+    rounding = given.get("rounding") or _NOTHING
     net, gross, to_pay = given.get("net"), given.get("gross"), given.get("to_pay")
     for field, amount in (("gross", gross), ("net", net), ("to_pay", to_pay)):
-        if amount is not None and amount < 0:
+        if amount is not None and amount < _NOTHING:
             findings.append(
                 Finding(
                     code="D008",
@@ -261,17 +261,33 @@ def _totals(
     tolerance = unit * max(1, len(lines)) + abs(rounding)
     if any(finding.level == "error" for finding in findings):
         return None
-    for field, amount, added in (("gross", gross, lines_gross), ("net", net, lines_net)):
-        if amount is not None:
-            if abs(amount - added) > tolerance:
-                findings.append(_mismatch(field, amount, added, tolerance, on_totals))
-            break
+    if gross is not None:
+        _compare("gross", gross, _added(lines, _GROSS), tolerance, findings, on_totals)
+    elif net is not None:
+        _compare("net", net, _added(lines, _NET), tolerance, findings, on_totals)
     return Totals(
-        net=net if net is not None else rounded(lines_net, unit),
-        gross=gross if gross is not None else rounded(lines_gross, unit),
+        net=net if net is not None else rounded(_added(lines, _NET), unit),
+        gross=gross if gross is not None else rounded(_added(lines, _GROSS), unit),
         rounding=rounding,
         to_pay=to_pay,
     )
+
+
+def _added(lines: Sequence[OrderLine], basis: PriceBasis) -> Decimal:
+    """The totals of all lines, added up."""
+    added = _NOTHING
+    for line in lines:
+        amount = line.total.gross if basis is _GROSS else line.total.net
+        if amount is not None:
+            added += amount
+    return added
+
+
+def _compare(
+    field: str, amount: Decimal, added: Decimal, tolerance: Decimal, findings: list[Finding], on_totals: OnTotals
+) -> None:
+    if amount != added and abs(amount - added) > tolerance:
+        findings.append(_mismatch(field, amount, added, tolerance, on_totals))
 
 
 def _mismatch(field: str, amount: Decimal, added: Decimal, tolerance: Decimal, on_totals: OnTotals) -> Finding:
@@ -289,17 +305,16 @@ def _missing(field: str) -> Finding:
 
 
 def _party(values: Mapping[str, Any] | None) -> Party | None:
-    filled = _filled(values)
-    return Party(**filled) if filled else None
+    """None where no field has a value."""
+    if values is None or all(value is None for value in values.values()):
+        return None
+    return Party(**values)
 
 
 def _delivery(values: Mapping[str, Any] | None, billing: Party) -> Party | None:
     """The delivery address; None where it repeats the billing address and adds nothing to it."""
-    filled = _filled(values)
-    if all(getattr(billing, name) == value for name, value in filled.items()):
-        return None
-    return Party(**filled)
-
-
-def _filled(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {key: value for key, value in (values or {}).items() if value is not None}
+    if values is not None:
+        for name, value in values.items():
+            if value is not None and getattr(billing, name) != value:
+                return Party(**values)
+    return None

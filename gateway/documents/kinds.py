@@ -38,6 +38,8 @@ class Kind:
 
     def key_of(self, document: Document) -> str:
         """The key as one text."""
+        if len(self.key) == 1:
+            return str(getattr(document, self.key[0]))
         return "/".join(str(getattr(document, field)) for field in self.key)
 
 

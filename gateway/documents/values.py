@@ -81,6 +81,7 @@ class PriceBasis(StrEnum):
     GROSS = "gross"
 
 
+_ONE, _HUNDREDTH = Decimal(1), Decimal("0.01")
 _WHOLE_UNITS = frozenset({"HUF", "JPY", "KRW", "ISK", "CLP"})
 
 
@@ -89,7 +90,7 @@ def minor_unit(currency: str) -> Decimal:
 
     HUF has fractions in ISO 4217, but Hungarian shops round to whole forints.
     """
-    return Decimal(1) if currency in _WHOLE_UNITS else Decimal("0.01")
+    return _ONE if currency in _WHOLE_UNITS else _HUNDREDTH
 
 
 def rounded(amount: Decimal, unit: Decimal) -> Decimal:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,19 @@ import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.errors import GatewayError, ProblemsFound
-from gateway.mapping import Mapping, Reading
+from gateway.mapping import Mapping, NotCuttable, Part, Reading
 from gateway.rendering import Identity, Schema, Template
 
 BLOCK = 64
+"""Records that are written, and checked against the schema, at once."""
+
+PART = 2 << 20
+"""Bytes of an input that a worker process converts in one go."""
+
+AHEAD = 24
+"""Blocks of a process that wait for their turn, before it waits itself."""
+
+Prepared = tuple[Mapping, Template, Schema | None]
 
 
 @dataclass(frozen=True)
@@ -28,19 +40,23 @@ class Conversion:
     source: Path
     shown_as: str
     origin: str
-    prepare: Callable[[], tuple[Mapping, Template, Schema | None]]
+    prepare: Callable[[], Prepared]
 
 
 @dataclass(frozen=True)
 class Block:
     """The records of one block: their XML, and what was wrong with which."""
 
-    number: int
     xml: bytes = b""
     written: int = 0
     set_aside: int = 0
     left_out: int = 0
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def read(self) -> int:
+        """How many records it stands for."""
+        return self.written + self.set_aside + self.left_out
 
 
 @dataclass
@@ -68,9 +84,8 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
     """
     _, template, _ = prepared = conversion.prepare()
     pack = Identity.of(conversion.origin, "file", conversion.source.name).pack
-    blocks = _blocks(conversion, prepared, 0, 1) if workers <= 1 else _in_processes(conversion, workers)
     begun = False
-    for block in blocks:
+    for block in _all_blocks(conversion, prepared, workers):
         if block.written and not begun:
             yield template.encode(template.head(pack))
             begun = True
@@ -79,30 +94,35 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
         yield template.encode(template.tail())
 
 
-def _blocks(
-    conversion: Conversion, prepared: tuple[Mapping, Template, Schema | None], part: int, parts: int
-) -> Iterator[Block]:
-    """The blocks whose number falls to this part."""
-    mapping, template, schema = prepared
+def _all_blocks(conversion: Conversion, prepared: Prepared, workers: int) -> Iterator[Block]:
+    """The blocks in the input's order: from several processes, and from this one where there is a doubt."""
+    mapping, done = prepared[0], 0
+    parts = mapping.parts(conversion.source, shown_as=conversion.shown_as, size=PART) if workers > 1 else []
+    if len(parts) > 1:
+        try:
+            for block in _in_processes(conversion, prepared, parts, min(workers, len(parts))):
+                done += block.read
+                yield block
+        except NotCuttable:
+            pass  # the cuts were no true ones; what was yielded before is sound
+        else:
+            return
+    readings = mapping.read(
+        conversion.source,
+        shown_as=conversion.shown_as,
+        wanted=(lambda position: position > done) if done else None,
+    )
+    yield from _blocks(readings, conversion, prepared)
 
-    def is_ours(position: int) -> bool:
-        return (position - 1) // BLOCK % parts == part
 
-    readings = mapping.read(conversion.source, shown_as=conversion.shown_as, wanted=is_ours if parts > 1 else None)
-    number = part
+def _blocks(readings: Iterator[Reading], conversion: Conversion, prepared: Prepared) -> Iterator[Block]:
     while chunk := list(islice(readings, BLOCK)):
-        yield _block(number, chunk, conversion, template, schema)
-        number += parts
+        yield _block(chunk, conversion, prepared)
 
 
-def _block(
-    number: int,
-    readings: list[Reading],
-    conversion: Conversion,
-    template: Template,
-    schema: Schema | None,
-) -> Block:
-    pieces: list[str] = []
+def _block(readings: list[Reading], conversion: Conversion, prepared: Prepared) -> Block:
+    _, template, schema = prepared
+    written: list[tuple[Reading, bytes]] = []
     problems: list[Problem] = []
     set_aside = left_out = 0
     for reading in readings:
@@ -111,12 +131,16 @@ def _block(
             left_out += 1
             problems.append(_cancelled(f"{template.kind} {reading.key}"))
             continue
-        text = None if reading.document is None else _record(reading, conversion, template, schema, problems)
-        if text is None:
+        record = None if reading.document is None else _record(reading, conversion, template, problems)
+        if record is None:
             set_aside += 1
         else:
-            pieces.append(text)
-    return Block(number, template.encode("".join(pieces)), len(pieces), set_aside, left_out, tuple(problems))
+            written.append((reading, record))
+    if schema is not None and written:
+        good = _valid(written, conversion, template, schema, problems)
+        set_aside += len(written) - len(good)
+        written = good
+    return Block(b"".join([record for _, record in written]), len(written), set_aside, left_out, tuple(problems))
 
 
 def _cancelled(record: str) -> Problem:
@@ -125,9 +149,7 @@ def _cancelled(record: str) -> Problem:
     )
 
 
-def _record(
-    reading: Reading, conversion: Conversion, template: Template, schema: Schema | None, problems: list[Problem]
-) -> str | None:
+def _record(reading: Reading, conversion: Conversion, template: Template, problems: list[Problem]) -> bytes | None:
     assert reading.document is not None
     name = f"{template.kind} {reading.key}"
     identity = Identity.of(conversion.origin, template.kind, reading.key or "")
@@ -136,14 +158,32 @@ def _record(
     except ProblemsFound as error:
         problems.extend(_placed(problem.at(record=name), reading, conversion) for problem in error.problems)
         return None
-    problems.extend(note.at(record=name) for note in rendered.notes)
-    if schema is not None:
-        alone = template.encode(template.head(identity.pack) + rendered.text + template.tail())
+    if rendered.notes:
+        problems.extend(note.at(record=name) for note in rendered.notes)
+    return rendered.data
+
+
+def _valid(
+    written: list[tuple[Reading, bytes]],
+    conversion: Conversion,
+    template: Template,
+    schema: Schema,
+    problems: list[Problem],
+) -> list[tuple[Reading, bytes]]:
+    """Those that the schema takes. All are checked at once; where that fails, each alone, to find the bad ones."""
+    head, tail = template.encode(template.head("pack")), template.encode(template.tail())
+    if schema.takes(b"".join([head, *(record for _, record in written), tail])):
+        return written
+    good = []
+    for reading, record in written:
+        name = f"{template.kind} {reading.key}"
+        identity = Identity.of(conversion.origin, template.kind, reading.key or "")
+        alone = template.encode(template.head(identity.pack)) + record + tail
         found = schema.check(alone, record=name)
-        if found:
-            problems.extend(_placed(problem, reading, conversion) for problem in found)
-            return None
-    return rendered.text
+        problems.extend(_placed(problem, reading, conversion) for problem in found)
+        if not found:
+            good.append((reading, record))
+    return good
 
 
 def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Problem:
@@ -154,27 +194,30 @@ def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Probl
     return msgspec.structs.replace(problem, context=(*problem.context, place))
 
 
-def _in_processes(conversion: Conversion, workers: int) -> Iterator[Block]:
-    """Every process reads the input and converts each n-th block; the blocks come back in order."""
-    context = multiprocessing.get_context("spawn")
+def _in_processes(conversion: Conversion, prepared: Prepared, parts: list[Part], workers: int) -> Iterator[Block]:
+    """Every process converts each n-th part; the blocks come back in order.
+
+    That a part begins between two records is known when the one before it was read to its end without a doubt:
+    so nothing is taken of a part before that. Raises NotCuttable where there is a doubt.
+    """
+    # a copy of this process is ready at once; where that is not safe, a new one compiles everything for itself
+    can_copy = sys.platform == "linux" and threading.active_count() == 1
+    context: Any = multiprocessing.get_context("fork" if can_copy else "spawn")
     pipes: list[Any] = []  # connections, of another class on Windows
     processes = []
     try:
-        for part in range(workers):
+        for worker in range(workers):
             here, there = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(there, conversion, part, workers), daemon=True)
+            share = (there, conversion, prepared if can_copy else None, parts[worker::workers])
+            process = context.Process(target=_work, args=share, daemon=True)
             process.start()
             there.close()
             pipes.append(here)
             processes.append(process)
-        number, ended = 0, 0
-        while ended < workers:
-            message = _receive(pipes[number % workers])
-            if message is None:
-                ended += 1
-            else:
-                yield message
-            number += 1
+        arrived = _Arrived(pipes)
+        for number in range(len(parts)):
+            while (block := arrived.next(number % workers)) is not None:
+                yield block
     finally:
         for pipe in pipes:
             pipe.close()
@@ -184,24 +227,48 @@ def _in_processes(conversion: Conversion, workers: int) -> Iterator[Block]:
                 process.kill()
 
 
-def _receive(pipe: Connection) -> Block | None:
-    try:
-        message = pipe.recv()
-    except EOFError:
-        raise GatewayError("a worker process ended before its work was done; try `--workers 1`") from None
-    if isinstance(message, BaseException):
-        raise message
-    assert message is None or isinstance(message, Block)
-    return message
+class _Arrived:
+    """What the processes have sent. Some of it waits here, so that none of them waits for its turn."""
+
+    def __init__(self, pipes: list[Any]) -> None:
+        self._pipes = pipes
+        self._waiting: list[deque[Any]] = [deque() for _ in pipes]
+
+    def next(self, worker: int) -> Block | None:
+        """The next block of a process's part, None at its end. Raises what ended the process."""
+        while not self._waiting[worker]:
+            open_pipes = [
+                pipe
+                for number, pipe in enumerate(self._pipes)
+                if number == worker or len(self._waiting[number]) < AHEAD
+            ]
+            for pipe in list[Any](wait(open_pipes)):
+                number = self._pipes.index(pipe)
+                try:
+                    self._waiting[number].append(pipe.recv())
+                except EOFError:
+                    if number == worker:
+                        raise GatewayError(
+                            "a worker process ended before its work was done; try `--workers 1`"
+                        ) from None
+                    self._waiting[number].append(EOFError())
+        message = self._waiting[worker].popleft()
+        if isinstance(message, BaseException):
+            raise message
+        assert message is None or isinstance(message, Block)
+        return message
 
 
-def _work(pipe: Connection, conversion: Conversion, part: int, parts: int) -> None:
-    """The life of one process: send blocks, then None; or the error that ended it."""
+def _work(pipe: Connection, conversion: Conversion, given: Prepared | None, parts: list[Part]) -> None:
+    """The life of one process: the blocks of each part and then None; or the error that ended it."""
     try:
-        for block in _blocks(conversion, conversion.prepare(), part, parts):
-            pipe.send(block)
-        pipe.send(None)
-    except GatewayError as error:
+        prepared = given or conversion.prepare()
+        for part in parts:
+            readings = prepared[0].read_part(conversion.source, part, shown_as=conversion.shown_as)
+            for block in _blocks(readings, conversion, prepared):
+                pipe.send(block)
+            pipe.send(None)
+    except (GatewayError, NotCuttable) as error:
         with suppress(BrokenPipeError):  # another process was faster with its error
             pipe.send(error)
     except (BrokenPipeError, KeyboardInterrupt):

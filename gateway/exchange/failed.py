@@ -18,6 +18,7 @@ from gateway.store.files import write_durably
 from gateway.store.ledger import of_json
 
 _EXCHANGE_IN_NAME = re.compile(r"\.\d{6}-[0-9a-z]{7}(?=\.)")
+_SUFFIXES = {".xml": (".xml",), ".json": (".json", ".jsonl", ".ndjson"), ".csv": (".csv", ".tsv", ".txt")}
 _quarantine = tables.quarantine
 
 
@@ -43,7 +44,7 @@ def write_set_aside(site: Site, exchange_id: str) -> None:
         stem = row.identity if not row.identity.startswith("sha256:") else f"record-{row.position}"
         if _safe(stem) != stem:  # two keys may look the same once they are safe
             stem = f"{_safe(stem)}-{row.position}"
-        name = f"{stem}.{exchange_id}.xml"
+        name = f"{stem}.{exchange_id}{_suffix(input_name, row.fragment or b'')}"
         if row.file is not None:
             _remove_unless_changed(folder, row.file, row.told_sha256)
         problems = [from_json(item) for item in of_json(row.problems)]
@@ -142,6 +143,14 @@ def _input_text(problems: Sequence[Problem], name: str, folder: str, exchange_id
 
 def _write_why(path: Path, text: str) -> None:
     write_durably(path, [text.replace("\n", "\r\n").encode("utf-8-sig")])
+
+
+def _suffix(input_name: str, fragment: bytes) -> str:
+    """The suffix of a record's file: its input's own where that is one of the record's format."""
+    start = fragment.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1]
+    usual = ".xml" if start in (b"<", b"") else ".json" if start in (b"{", b"[") else ".csv"
+    own = Path(_safe(input_name)).suffix.lower()
+    return own if own in _SUFFIXES[usual] else usual
 
 
 def _safe(name: str) -> str:

@@ -220,7 +220,8 @@ class Intake:
 
     def _unfinished(self, entry: Entry, copy: Path) -> Problem | Literal["wait"] | None:
         key = (self._route.spec.name, entry.name)
-        if wholeness(copy) != "unfinished":
+        form = self._route.mapping.format
+        if wholeness(copy, form) != "unfinished":
             self._waiting.since.pop(key, None)
             return None
         now = self._site.clock.now()
@@ -228,7 +229,8 @@ class Intake:
         if self._patient and now - since < self._route.spec.give_up:
             return "wait"
         self._waiting.since.pop(key, None)
-        what = "it is empty" if copy.stat().st_size == 0 else "the end tag of its root element is missing"
+        end = "its closing bracket" if form == "json" else "the end tag of its root element"
+        what = "it is empty" if copy.stat().st_size == 0 else f"{end} is missing"
         minutes = self._route.spec.give_up.total_seconds() / 60
         waited = f"was not complete within {minutes:g} minutes" if self._patient else "is not complete"
         return Problem(

@@ -407,8 +407,8 @@ def render(
 def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) -> bytes:
     """The whole file that carries the rendered documents."""
     template = target.template
-    body = "".join(rendered.text for rendered in members)
-    return template.encode(template.head(pack_id) + body + template.tail())
+    records = (rendered.data for rendered in members)
+    return b"".join((template.encode(template.head(pack_id)), *records, template.encode(template.tail())))
 
 
 def file_name(pattern: str, origin: str, kind: str, key: str, version: int = 1) -> str:

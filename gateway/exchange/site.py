@@ -73,7 +73,7 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
     mapping: Mapping | None = None
     targets: list[PreparedTarget] = []
     try:
-        overrides = Overrides(lookups=spec.lookups, totals=spec.totals)
+        overrides = Overrides(lookups=spec.lookups, settings=spec.settings, totals=spec.totals)
         mapping = load_mapping(spec.mapping, site=config.site, overrides=overrides)
     except ProblemsFound as error:
         problems.extend(problem.at(spec.mapping_span) for problem in error.problems)

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gateway.mapping.chunks import NotCuttable, Part
     from gateway.mapping.ending import Wholeness, wholeness
     from gateway.mapping.language import schema
     from gateway.mapping.loading import Overrides, load
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.mapping.selftest import TestOutcome
 
 _HOMES = {
+    "NotCuttable": "chunks",
+    "Part": "chunks",
     "Mapping": "reader",
     "Overrides": "loading",
     "Reading": "reader",
@@ -30,7 +33,18 @@ _HOMES = {
     "wholeness": "ending",
 }
 
-__all__ = ["Mapping", "Overrides", "Reading", "TestOutcome", "Wholeness", "load", "schema", "wholeness"]
+__all__ = [
+    "Mapping",
+    "NotCuttable",
+    "Overrides",
+    "Part",
+    "Reading",
+    "TestOutcome",
+    "Wholeness",
+    "load",
+    "schema",
+    "wholeness",
+]
 
 
 def __getattr__(name: str) -> Any:

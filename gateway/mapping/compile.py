@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.library import similar
 from gateway.mapping.complaints import Complaints
-from gateway.mapping.conditions import BadCondition, compile_condition
-from gateway.mapping.convert import folded, folded_lines, reader_of
+from gateway.mapping.convert import reader_of
+from gateway.mapping.expressions import BadExpression, compile_expression
 from gateway.mapping.fields import Field, Level
 from gateway.mapping.language import FieldModel, RowsModel
 from gateway.mapping.layers import Layers
-from gateway.mapping.levels import Block, FieldReader, LevelReader, Read, Recipe, Test, Values, Warn
+from gateway.mapping.levels import Block, FieldReader, LevelReader, Test
 from gateway.mapping.lookups import Lookup, lookup_key, split_else
-from gateway.mapping.numbers import read_number
-from gateway.mapping.paths import BadPath, text_of
-from gateway.mapping.plan import Plan, Slots
+from gateway.mapping.paths import BadPath
+from gateway.mapping.plan import Plan
+from gateway.mapping.readers import (
+    Getter,
+    computed,
+    constant_reader,
+    reader_from,
+    recipe_of,
+    section_check,
+    summed,
+    through,
+)
+from gateway.mapping.sources import Section
+from gateway.mapping.tables import vat_rates_text
 from gateway.mapping.times import time_reader
 from gateway.mapping.unreadable import Unreadable
 from gateway.yamlfile import Location
 
-_WAYS = ("path", "first", "join", "sum", "value")
+_WAYS = ("path", "first", "join", "sum", "value", "compute")
 _SAMPLE = datetime(2026, 12, 31, 23, 58, 59)  # noqa: DTZ001 - only tries a pattern
-Getter = Callable[[Slots], str | None]
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What an expression may use: the paths of its level, fields before it, and fields of the record in a row."""
+
+    plan: Plan
+    known: Mapping[str, Field]
+    outer: Mapping[str, Field]
 
 
 class Compiler:
@@ -37,18 +57,23 @@ class Compiler:
         complaints: Complaints,
         lookups: Mapping[str, Mapping[str, str]],
         added: Mapping[str, Mapping[str, str]],
+        namespaces: Mapping[str, str] | None = None,
     ) -> None:
         self._layers = layers
         self._complaints = complaints
         self._lookups = lookups
         self._added = added
+        self._namespaces = namespaces or {}
         self.used_lookups: set[str] = set()
 
-    def level(self, fields: Mapping[str, Any], level: Level, at: Location) -> LevelReader:
-        """The reader of the fields at one level."""
-        reader = LevelReader(Plan())
+    def level(
+        self, fields: Mapping[str, Any], level: Level, at: Location, record: Mapping[str, Field] | None = None
+    ) -> LevelReader:
+        """The reader of the fields at one level; `record` are the fields of the record, where they are rows."""
+        reader = LevelReader(Plan(self._namespaces))
         blocks: list[tuple[str, Any]] = []
-        before: list[str] = []
+        before: dict[str, Field] = {}
+        outer = {name: field for name, field in (record or {}).items() if name not in level.fields}
         for name, data in fields.items():
             if data is None:
                 continue
@@ -59,15 +84,25 @@ class Compiler:
             if field is None:
                 self._unknown(name, level, (*at, name))
                 continue
-            compiled = self._field(field, data, (*at, name), reader.plan, tuple(before), level.optional)
-            before.append(name)
+            scope = _Scope(reader.plan, dict(before), outer)
+            compiled = self._field(field, data, (*at, name), scope, level.optional)
+            before[name] = field
             if compiled is not None:
                 reader.fields.append(compiled)
         for name, data in blocks:
-            reader.rows.append(
-                (name, self._blocks(reader.plan, data, level.rows[name], (*at, name), tuple(before)))
-            )
+            reader.rows.append((name, self._blocks(reader.plan, data, level.rows[name], (*at, name), before)))
         return reader
+
+    def sections(self, level: LevelReader, sections: Sequence[Section]) -> None:
+        """Have a record say which section lacks what it refers to."""
+        for section in sections:
+            at = ("source", "sections", section.name)
+            if not section.needed or section.into != ".":
+                continue
+            partner = self._slot(level.plan, section.name, at)
+            reference = self._slot(level.plan, section.equals, (*at, "equals"))
+            if partner is not None and reference is not None:
+                level.fields.append(section_check(section, level.plan, partner, reference, self._layers.span(at)))
 
     def _unknown(self, name: str, level: Level, at: Location) -> None:
         if name in level.groups:
@@ -82,7 +117,9 @@ class Compiler:
             "M006", f"unknown field `{name}`", at, key=True, label="not a field of the document", hint=hint
         )
 
-    def _blocks(self, plan: Plan, data: Any, level: Level, at: Location, names: tuple[str, ...]) -> list[Block]:
+    def _blocks(
+        self, plan: Plan, data: Any, level: Level, at: Location, record: Mapping[str, Field]
+    ) -> list[Block]:
         several = isinstance(data, list)
         found = []
         for index, each in enumerate(data if several else [data]):
@@ -90,15 +127,16 @@ class Compiler:
             model = self._complaints.validated(RowsModel, each, place, f"`{at[-1]}`")
             if model is None:
                 continue
-            below = self.level(model.fields, level, (*place, "fields"))
+            below = self.level(model.fields, level, (*place, "fields"), record)
             slot = self._slot(plan, model.each, (*place, "each"), every=True)
-            condition = self._condition(model.when, below.plan, names, (*place, "when"))
+            scope = _Scope(below.plan, record, {})
+            condition = self._test(model.when, scope, (*place, "when"), own_text=False)
             if slot is not None:
                 found.append(Block(slot, condition, below, self._layers.span((*place, "each"))))
         return found
 
     def _field(
-        self, field: Field, data: Any, at: Location, plan: Plan, known: tuple[str, ...], optional: frozenset[str]
+        self, field: Field, data: Any, at: Location, scope: _Scope, optional: frozenset[str]
     ) -> FieldReader | None:
         model = self._complaints.validated(
             FieldModel, {"path": data} if isinstance(data, str) else data, at, f"field `{field.name}`"
@@ -107,23 +145,33 @@ class Compiler:
             return None
         group, _, name = field.name.rpartition(".")
         short = isinstance(data, str)
-        slots = self._slots(model, at, plan, short=short)
-        test = self._condition(model.when, plan, known, (*at, "when"))
+        slots = self._slots(model, at, scope.plan, short=short)
+        test = self._test(model.when, scope, (*at, "when"), own_text=model.compute is None)
+        expression = self._test(model.compute, scope, (*at, "compute"), own_text=False, what="expression")
         constant = self._constant(model.value, field, (*at, "value"))
         default = self._constant(model.default, field, (*at, "default"))
         lookup = self._lookup(model.lookup, field, (*at, "lookup"))
         convert = self._converter(model, field, at)
         if slots is None or convert is None:
             return None
+        convert = through(lookup, convert) if lookup else convert
         recipe = None
         if model.value is not None:
-            read = _constant_reader(constant, test)
+            read = constant_reader(constant, test)
             default = constant if test is None else None
         elif model.sum is not None:
-            read = _summed(plan, slots, test)
+            read = summed(scope.plan, slots, test)
+        elif model.compute is not None:
+            if expression is None:
+                return None
+            empty = frozenset(lookup_key(each) for each in model.empty or ())
+            read = computed(expression, test, field, convert, lookup=lookup, empty=empty)
+            slots = tuple(expression.numbers.values())
         else:
-            recipe = _recipe(model, field, slots, _through(lookup, convert) if lookup else convert, test)
-            read = _reader(recipe, plan)
+            recipe = recipe_of(model, field, slots, convert, test)
+            read = reader_from(recipe, scope.plan)
+            if test is not None and test.handed is not None:
+                recipe = None
         return FieldReader(
             field=field,
             group=group or None,
@@ -134,6 +182,7 @@ class Compiler:
             default=default,
             required=model.required,
             pending=group in optional,
+            constant=model.value is not None and test is None,
             conditional=test is not None,
             warns=field.type == "time",
             span=self._layers.span(at, key=True),
@@ -150,7 +199,7 @@ class Compiler:
                 f"field `{field.name}` has {said}",
                 at,
                 key=True,
-                hint="give exactly one of `path`, `first`, `join`, `sum` and `value`",
+                hint="give exactly one of `path`, `first`, `join`, `sum`, `value` and `compute`",
             )
         wants = {
             "format": ("time",),
@@ -169,7 +218,9 @@ class Compiler:
                     hint=f"`{option}` is for fields of type {' or '.join(types)}",
                 )
         if model.lookup is not None and (model.value is not None or model.sum is not None):
-            self._complaints.add("M012", "`lookup` goes with `path`, `first` or `join`", (*at, "lookup"), key=True)
+            self._complaints.add(
+                "M012", "`lookup` goes with `path`, `first`, `join` or `compute`", (*at, "lookup"), key=True
+            )
         return len(self._complaints.problems) == before
 
     def _slots(self, model: FieldModel, at: Location, plan: Plan, *, short: bool) -> tuple[int, ...] | None:
@@ -188,20 +239,26 @@ class Compiler:
             self._complaints.add("M007", bad.message, at, hint=bad.hint)
             return None
 
-    def _condition(self, source: str | None, plan: Plan, known: tuple[str, ...], at: Location) -> Test | None:
+    def _test(
+        self, source: str | None, scope: _Scope, at: Location, *, own_text: bool, what: str = "condition"
+    ) -> Test | None:
+        """A condition or another expression, bound to its plan."""
         if source is None:
             return None
         try:
-            condition = compile_condition(source, known)
-        except BadCondition as bad:
+            expression = compile_expression(source, {**scope.outer, **scope.known}, what=what, own_text=own_text)
+        except BadExpression as bad:
             self._complaints.add("M013", bad.message, at, hint=bad.hint)
             return None
-        getters: dict[str, Getter] = {}
-        for path in condition.paths:
-            slot = self._slot(plan, path, at)
+        if "function_vat_rate" in expression.constants:
+            self._layers.texts.append(vat_rates_text())
+        numbers, getters = {}, dict[str, Getter]()
+        for path in expression.paths:
+            slot = self._slot(scope.plan, path, at)
             if slot is not None:
-                getters[path] = plan.text(slot)
-        return Test(condition, getters)
+                numbers[path], getters[path] = slot, scope.plan.text(slot)
+        outer = frozenset(name for name in expression.names if name not in scope.known)
+        return Test(expression, getters, numbers, outer, scope.plan.handed() if outer else None)
 
     def _constant(self, text: str | None, field: Field, at: Location) -> Any:
         if text is None:
@@ -272,7 +329,7 @@ class Compiler:
         if otherwise == "error":
             return Lookup(name, typed, None)
         if otherwise == "keep":
-            if field.type not in ("text", "note"):
+            if field.codes is not None:
                 self._complaints.add(
                     "M010",
                     f"`else: keep` in lookup `{name}` is for texts, field `{field.name}` is of type {field.type}",
@@ -310,137 +367,3 @@ def _wanted(field: Field) -> str:
         "country": "a country",
         "currency": "a currency",
     }.get(field.type, "text")
-
-
-def _recipe(
-    model: FieldModel, field: Field, slots: tuple[int, ...], convert: Callable[..., Any], test: Test | None
-) -> Recipe:
-    return Recipe(
-        way="path" if model.path is not None else "first" if model.first is not None else "join",
-        slots=slots,
-        separator=" " if model.separator is None else model.separator,
-        fold=folded_lines if field.type == "note" else folded,
-        empty=frozenset(lookup_key(each) for each in model.empty or ()),
-        convert=convert,
-        warns=field.type == "time",
-        test=test,
-    )
-
-
-def _reader(recipe: Recipe, plan: Plan) -> Read:
-    convert = recipe.convert
-    if recipe.way == "path" and plan.is_plain(recipe.slots[0]) and not recipe.empty and recipe.test is None:
-        return _direct(recipe.slots[0], recipe.fold, convert, takes_warn=recipe.warns)
-    warned = convert if recipe.warns else lambda text, _warn: convert(text)
-    return _pipeline(_getter(plan, recipe), recipe.fold, recipe.empty, recipe.test, warned)
-
-
-def _getter(plan: Plan, recipe: Recipe) -> Getter:
-    getters = [plan.text(slot) for slot in recipe.slots]
-    empty, separator = recipe.empty, recipe.separator
-    if recipe.way == "path":
-        return getters[0]
-    if recipe.way == "first":
-
-        def first(found: Slots) -> str | None:
-            for get in getters:
-                text = get(found)
-                if text and not text.isspace() and (not empty or lookup_key(text) not in empty):
-                    return text
-            return None
-
-        return first
-
-    def join(found: Slots) -> str | None:
-        parts = [folded(get(found) or "") for get in getters]
-        return separator.join(part for part in parts if part)
-
-    return join
-
-
-def _pipeline(
-    get: Getter,
-    fold: Callable[[str], str],
-    empty: frozenset[str],
-    test: Test | None,
-    convert: Callable[[str, Warn], Any],
-) -> Read:
-    def read(slots: Slots, values: Values, warn: Warn) -> Any:
-        raw = get(slots)
-        if raw is None:
-            return None
-        text = fold(raw)
-        return convert(text, warn) if text else None
-
-    def read_checked(slots: Slots, values: Values, warn: Warn) -> Any:
-        raw = get(slots)
-        text = fold(raw) if raw is not None else ""
-        if not text or (empty and lookup_key(text) in empty):
-            return None
-        if test is not None and not test.holds(slots, values, text):
-            return None
-        return convert(text, warn)
-
-    return read_checked if empty or test is not None else read
-
-
-def _direct(number: int, fold: Callable[[str], str], convert: Callable[..., Any], *, takes_warn: bool) -> Read:
-    """The most common field, with as few calls as can be: one plain path, nothing but its type."""
-
-    def read(slots: Slots, values: Values, warn: Warn) -> Any:
-        hit = slots[number]
-        if hit is None:
-            return None
-        raw = text_of(hit) if len(hit) else hit.text
-        if raw is None:
-            return None
-        text = " ".join(raw.split())
-        return convert(text) if text else None
-
-    def read_folded(slots: Slots, values: Values, warn: Warn) -> Any:
-        hit = slots[number]
-        text = fold(text_of(hit)) if hit is not None else ""
-        if not text:
-            return None
-        return convert(text, warn) if takes_warn else convert(text)
-
-    return read if fold is folded and not takes_warn else read_folded
-
-
-def _through(lookup: Lookup, convert: Callable[..., Any]) -> Callable[..., Any]:
-    def find(text: str, *warn: Warn) -> Any:
-        value = lookup.find(text)
-        return convert(value, *warn) if value is text else value
-
-    return find
-
-
-def _constant_reader(constant: Any, test: Test | None) -> Read:
-    if test is None:
-        return lambda slots, values, warn: None
-
-    def read(slots: Slots, values: Values, warn: Warn) -> Any:
-        return constant if test.holds(slots, values, None) else None
-
-    return read
-
-
-def _summed(plan: Plan, slots: tuple[int, ...], test: Test | None) -> Read:
-    getters = [(slot, plan.text(slot)) for slot in slots]
-
-    def read(found: Slots, values: Values, warn: Warn) -> Any:
-        total = None
-        for slot, get in getters:
-            text = folded(get(found) or "")
-            if text:
-                try:
-                    number = read_number(text)
-                except Unreadable as unreadable:
-                    unreadable.slot = slot
-                    raise
-                total = number if total is None else total + number
-        if total is not None and test is not None and not test.holds(found, values, str(total)):
-            return None
-        return total
-
-    return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,6 +36,10 @@ class Complaints:
         problem = Problem(code=code, message=message, span=self._layers.span(at, key=key), label=label, help=hint)
         if problem not in self._problems:
             self._problems.append(problem)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Note problems of another file that this one needs."""
+        self._problems += [problem for problem in problems if problem not in self._problems]
 
     @property
     def problems(self) -> list[Problem]:

@@ -48,6 +48,15 @@ class Prolog:
         return self.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
+def marked_codec(head: bytes) -> str:
+    """Python's name of the encoding that the first bytes tell where nothing declares one; else UTF-8."""
+    for mark, codec in _BOMS:
+        if head.startswith(mark):
+            return "utf-8-sig" if codec == "utf-8" else "utf-16"
+    zeros = (head[:1] == b"\x00", head[1:2] == b"\x00")
+    return {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(zeros, "utf-8")
+
+
 def read_prolog(head: bytes) -> Prolog:
     """Read the first bytes of an input."""
     mark = next((codec for bom, codec in _BOMS if head.startswith(bom)), None)
@@ -70,7 +79,7 @@ def encoding_problem(path: Path, prolog: Prolog, shown_as: str, override: str | 
     """What is wrong with the encoding of an input (S005), or None. Reads the whole file where it must."""
     if override is not None:
         codec = codecs.lookup(override).name
-        return _invalid(path, codec, f"the mapping says `{override}`", shown_as)
+        return invalid_bytes(path, codec, f"the mapping says `{override}`", shown_as)
     declared = prolog.declared
     name = _codec(declared) if declared else None
     if declared and (name is None or name not in _ALLOWED):
@@ -96,7 +105,7 @@ def encoding_problem(path: Path, prolog: Prolog, shown_as: str, override: str | 
     codec = prolog.codec or "utf-8"
     if codec in ("utf-8", "ascii"):
         said = f"`{declared}` is declared" if declared else "no encoding is declared, so it must be UTF-8"
-        return _invalid(path, "utf-8", said, shown_as)
+        return invalid_bytes(path, "utf-8", said, shown_as)
     if not codec.startswith("utf-16") and _is_utf8(path):
         return _problem(
             f"the declared encoding `{declared}` is not the true one: the bytes are utf-8",
@@ -125,8 +134,8 @@ def _problem(message: str, prolog: Prolog, shown_as: str, hint: str) -> Problem:
     return Problem(code="S005", message=message, span=span, help=hint)
 
 
-def _invalid(path: Path, codec: str, said: str, shown_as: str) -> Problem | None:
-    """A problem where the bytes are not of the codec."""
+def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem | None:
+    """A problem (S005) where the bytes are not of the codec; `said` is who says that they are. Reads the file."""
     decoder = codecs.getincrementaldecoder(codec)()
     line = 1
     with path.open("rb") as file:

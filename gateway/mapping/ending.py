@@ -1,4 +1,4 @@
-"""Whether an input is complete to its end, told from its first and last bytes."""
+"""Whether an input is complete to its end."""
 
 from __future__ import annotations
 
@@ -6,22 +6,52 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from gateway.mapping.encoding import HEAD, read_prolog
+from gateway.mapping.encoding import HEAD, marked_codec, read_prolog
 
-Wholeness = Literal["whole", "unfinished", "unreadable"]
+Wholeness = Literal["whole", "unfinished", "unreadable", "untold"]
 
 _TAIL = 64 << 10
+_CHUNK = 1 << 20
+_LONGEST_TEXT = 64 << 20
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def wholeness(path: Path, format: str = "xml") -> Wholeness:  # noqa: A002 - the word of the mapping language
-    """Look at the first 64 KiB for the root and at the last 64 KiB for its end tag.
+    """Whether an input is complete to its end.
 
-    `unreadable` is what no further bytes at the end can mend: it does not begin as XML.
-    Comments, processing instructions and white space may follow the root; an empty file is `unfinished`.
-    Raises ValueError for another format, OSError where the file cannot be read.
+    XML: the root's end tag stands at the end (comments, processing instructions and white space may follow).
+    JSON: every bracket is closed. CSV and JSON lines end anywhere: `untold`, only time tells.
+    `unreadable` is what no further bytes at the end can mend; an empty file is `unfinished`.
+    Raises OSError where the file cannot be read.
     """
-    if format != "xml":
-        raise ValueError(f"no wholeness check for the format {format!r}")
+    if format == "xml":
+        return _of_xml(path)
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
+        return "unfinished"
+    return _of_json(path, head) if format == "json" else "untold"
+
+
+def _of_json(path: Path, head: bytes) -> Wholeness:
+    """Brackets are counted outside of texts, chunk by chunk."""
+    codec = marked_codec(head)
+    depth, held, first = 0, "", True
+    with path.open(encoding=codec, errors="replace", newline="") as file:
+        while chunk := file.read(_CHUNK):
+            text = (held + chunk).lstrip("\ufeff \t\r\n") if first else held + chunk
+            if first and text and not text.startswith(("{", "[")):
+                return "unreadable"
+            first = first and not text
+            bare, quote, rest = _STRING.sub("", text).partition('"')
+            depth += bare.count("{") + bare.count("[") - bare.count("}") - bare.count("]")
+            held = quote + rest
+            if len(held) > _LONGEST_TEXT:
+                return "unfinished"
+    return "unfinished" if depth > 0 or held else "whole"
+
+
+def _of_xml(path: Path) -> Wholeness:
     with path.open("rb") as file:
         head = file.read(HEAD)
         size = file.seek(0, 2)

@@ -48,15 +48,35 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SectionModel(_Strict):
+    """Another part of the same input, joined to the records by a key."""
+
+    record: str = Field(description="The path from the root to one element of the section.")
+    key: str = Field(description="The path from such an element to its key.")
+    equals: str = Field(description="The path from the record to the text that the key must be.")
+    into: str = Field(".", description="The path to the elements of the record that it is joined to.")
+    missing: Literal["error", "empty"] = Field("error", description="What it is when there is none of that key.")
+
+
 class SourceModel(_Strict):
     """Where the records are in the input."""
 
-    format: Literal["xml"] = Field("xml", description="The form of the input.")
-    record: Texts = Field(
-        description="The path from the root to one record, or several: the first one that occurs is taken."
+    format: Literal["xml", "json", "jsonl", "csv"] = Field("xml", description="The form of the input.")
+    record: Texts | None = Field(
+        None, description="The path from the root to one record, or several: the first one that occurs is taken."
     )
     encoding: Encoding | None = Field(None, description="The true encoding, where the input declares a wrong one.")
     max_bytes: Annotated[int, Field(gt=0)] = Field(LARGEST, description="A larger input is refused.")
+    namespaces: dict[str, str] = Field(default_factory=dict, description="Prefixes that paths may use (XML).")
+    delimiter: str | None = Field(None, description="What stands between cells (CSV): one character, or `tab`.")
+    quote: str | None = Field(None, description='What stands around texts (CSV); `"` by default.')
+    header: Literal["yes", "no"] | list[str] | None = Field(
+        None, description="Whether the first line names the columns (CSV), or their names."
+    )
+    group: str | None = Field(None, description="The column whose equal texts make one record (CSV).")
+    sections: dict[str, SectionModel] = Field(
+        default_factory=dict, description="Other parts of the same input, joined to the records by a key."
+    )
 
 
 class FieldModel(_Strict):
@@ -72,6 +92,7 @@ class FieldModel(_Strict):
         None, description="Several paths to numbers, added up; absent ones are left out."
     )
     value: Scalar | None = Field(None, description="A constant.")
+    compute: str | None = Field(None, description="An expression; its value is read as the field's type.")
     lookup: str | None = Field(
         None, description="The name of the table under `lookups:` that the text goes through."
     )
@@ -91,6 +112,15 @@ class RowsModel(_Strict):
     fields: dict[str, Any] = Field(description="The fields of a row; paths start at the row.")
 
 
+class GoldenModel(_Strict):
+    """The file that a record must be written as."""
+
+    file: str = Field(description="The written file, such as `samples/shoptet/golden/order-1.xml`.")
+    template: str = Field(description="The template that writes it, such as `pohoda/order`.")
+    settings: dict[str, Scalar] = Field(default_factory=dict, description="The template's settings.")
+    lookups: dict[str, Rows] = Field(default_factory=dict, description="The target's own codes.")
+
+
 class TestModel(_Strict):
     """A test that stands in the mapping itself."""
 
@@ -99,8 +129,29 @@ class TestModel(_Strict):
     name: str = Field(description="What is tested, as a sentence.")
     given: str = Field(description="A sample and the number of the record in it: `samples/shoptet/orders.xml#2`.")
     expect: dict[str, Any] = Field(
-        description="Canonical fields and their values; fields not named are not compared."
+        default_factory=dict, description="Canonical fields and their values; fields not named are not compared."
     )
+    golden: GoldenModel | None = Field(None, description="The whole output of the record, compared line by line.")
+
+
+class TableModel(_Strict):
+    """A lookup table that mappings include."""
+
+    version: Annotated[Literal["1"], WithJsonSchema({"enum": [1, "1"]})] = Field(
+        description="The version of this language."
+    )
+    about: str = Field(description="What the table leads to what.")
+    source: str = Field(description="Where its rows come from.")
+    rows: Rows = Field(description="From the shops' words to codes.")
+
+
+class RatesModel(_Strict):
+    """Rates of value added tax by country and day."""
+
+    version: Literal["1"]
+    about: str
+    source: str
+    rates: dict[str, list[dict[str, str]]]
 
 
 class MappingModel(_Strict):
@@ -113,7 +164,14 @@ class MappingModel(_Strict):
     key: str = Field(description="The field that identifies a document.")
     source: SourceModel = Field(description="Where the records are.")
     fields: dict[str, Any] = Field(description="The canonical fields and where their values come from.")
-    lookups: dict[str, Rows] = Field(default_factory=dict, description="Tables from the shop's words to codes.")
+    lookups: dict[str, Rows] = Field(
+        default_factory=dict,
+        description="Tables from the shop's words to codes; `include:` takes over a shared table.",
+    )
+    settings: dict[str, Scalar] = Field(
+        default_factory=dict,
+        description="Texts that stand for `${name}` in source and fields; a route may change them.",
+    )
     extends: str | None = Field(
         None, description="Another mapping, whose parts are taken over where not given here."
     )

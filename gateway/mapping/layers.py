@@ -113,11 +113,20 @@ def _lay_over(layers: Layers, file: YamlFile) -> None:
             _merge_fields(layers, file, (key,), base, value)
         elif key == "lookups" and isinstance(value, dict) and isinstance(base, dict):
             _merge_lookups(layers, file, base, value)
-        elif key == "source" and isinstance(value, dict) and isinstance(base, dict):
+        elif key == "source" and _other_format(base, value):
+            _take(layers, file, (key,))
+        elif key in ("source", "settings") and isinstance(value, dict) and isinstance(base, dict):
             for option in value:
                 _take(layers, file, (key, option))
         else:
             _take(layers, file, (key,))
+
+
+def _other_format(base: Any, over: Any) -> bool:
+    """Whether a source is of another format than the one that it would be laid over; then no option of it fits."""
+    if not (isinstance(base, dict) and isinstance(over, dict) and "format" in over):
+        return False
+    return bool(base.get("format", "xml") != over["format"])
 
 
 def _merge_fields(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.diagnostics import Span
-from gateway.mapping.conditions import BadCondition, Condition
 from gateway.mapping.convert import folded
+from gateway.mapping.expressions import BadExpression, Expression
 from gateway.mapping.fields import Field
 from gateway.mapping.paths import Element
 from gateway.mapping.plan import Plan, Slots
@@ -44,6 +44,7 @@ class FieldReader:
     """One field: where its value goes, how it is read, and where in the mapping it stands.
 
     slots: the paths that its value may come from, for the place of a problem.
+    constant: its value is always `default`.
     recipe: what `read` does, where that is no more than reading paths; else None.
     """
 
@@ -56,6 +57,7 @@ class FieldReader:
     default: Any
     required: bool
     pending: bool
+    constant: bool
     conditional: bool
     warns: bool
     span: Span | None
@@ -73,19 +75,54 @@ class Block:
 
 @dataclass(frozen=True)
 class Test:
-    """A condition, bound to the plan of its level."""
+    """A condition (or another expression), bound to the plan of its level.
 
-    condition: Condition
+    getters: the raw text of each of its paths; numbers: the slots of the paths, for the place of a problem.
+    outer: the names that are fields of the record, in an expression of a row; handed: the slot of its values.
+    """
+
+    condition: Expression
     getters: Mapping[str, Callable[[Slots], str | None]]
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    outer: frozenset[str] = frozenset()
+    handed: int | None = None
 
     def holds(self, slots: Slots, values: Values, value: str | None) -> bool:
         """Whether it is true. Raises Unreadable (D017) where the values do not fit it."""
+        return bool(self.evaluate(slots, values, value))
+
+    def evaluate(self, slots: Slots, values: Values, value: str | None) -> Any:
+        """Its value. Raises Unreadable (D017) where the values do not fit it."""
+        if self.handed is not None:
+            values = _with_outer(values, slots[self.handed], self.outer)
         try:
-            return self.condition.test(values, lambda path: folded(self.getters[path](slots) or ""), value)
-        except BadCondition as error:
+            return self.condition.evaluate(values, lambda path: folded(self.getters[path](slots) or ""), value)
+        except BadExpression as error:
             raise Unreadable(
                 "D017", error.message, hint="compare texts with texts, and ask first whether a field is none"
             ) from error
+        except Unreadable as unreadable:
+            self._point(unreadable, slots)
+            raise
+
+    def _point(self, unreadable: Unreadable, slots: Slots) -> None:
+        """Tell the path whose text is named by the problem."""
+        for path, slot in self.numbers.items():
+            text = folded(self.getters[path](slots) or "")
+            if unreadable.slot is None and text and f"`{text}`" in unreadable.message:
+                unreadable.slot = slot
+
+
+def _with_outer(values: Values, record: Values, outer: frozenset[str]) -> Values:
+    """The fields of a row, and those of the record that an expression names."""
+    both = dict(values)
+    for name in outer:
+        group, _, member = name.partition(".")
+        if member:
+            both[group] = {**(both.get(group) or {}), member: (record.get(group) or {}).get(member)}
+        else:
+            both[group] = record.get(group)
+    return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +170,7 @@ class LevelReader:
         for block in blocks:
             for element in self.plan.rows(trace.slots, block.each):
                 slots = block.level.plan.scan(element)
+                block.level.plan.hand_down(slots, record)
                 at = f"{name}[{len(rows) + 1}]"
                 if block.condition is not None:
                     try:

@@ -59,9 +59,12 @@ class SourceLines:
         text = raw.decode(self._codec, "replace").lstrip("\ufeff").rstrip("\r\n")
         return text if len(text) <= LONGEST_LINE else None
 
-    def place(self, element: Element, value: str | None, shown_as: str) -> Span:
-        """The place of a value of an element; of the element's tag where the value does not stand as it is."""
-        line = line_of(element)
+    def place(self, element: Element, value: str | None, shown_as: str, *, lines_before: int = 0) -> Span:
+        """The place of a value of an element; of the element's tag where the value does not stand as it is.
+
+        lines_before: of the input, where the element was parsed from a part of it.
+        """
+        line = line_of(element) + lines_before
         tag = local_name(element.tag)
         start = self._tag_line(line, tag)
         first = next((part.strip() for part in (value or "").splitlines() if part.strip()), "")

@@ -17,22 +17,25 @@ from gateway.library import similar
 from gateway.mapping.compile import Compiler
 from gateway.mapping.complaints import Complaints
 from gateway.mapping.fields import Level, level_of
-from gateway.mapping.language import MappingModel, SourceModel, TestModel
+from gateway.mapping.language import MappingModel, TestModel
 from gateway.mapping.layers import Layers, read_layers
-from gateway.mapping.lookups import ELSE, lookup_key
+from gateway.mapping.lookups import INCLUDE, lookup_key
 from gateway.mapping.reader import Mapping
-from gateway.mapping.selftest import PROBLEMS, SelfTest
-from gateway.mapping.sources import SourceSpec
+from gateway.mapping.selftest import PROBLEMS, SelfTest, golden_of
+from gateway.mapping.settings import settle
+from gateway.mapping.source_spec import source_spec
+from gateway.mapping.tables import read_table
+from gateway.yamlfile import Location
 
-_RECORD = re.compile(r"(?:/[^\W\d][\w.-]*)+")
 _NEEDED = ("number", "ordered_at", "currency", "lines")
 _SOMEBODY = ("billing.name", "billing.company")
 
 
 class Overrides(msgspec.Struct, frozen=True):
-    """What a route changes of a mapping: rows added to its lookups (they win), and how totals are taken."""
+    """What a route changes of a mapping: rows added to its lookups (they win), settings, how totals are taken."""
 
     lookups: Table[str, Table[str, str]] = {}
+    settings: Table[str, str] = {}
     totals: Literal["error", "warn"] | None = None
 
 
@@ -45,15 +48,20 @@ def load(name_or_path: str, *, site: Path | None = None, overrides: Overrides = 
     layers = read_layers(name_or_path, site)
     complaints = Complaints(layers)
     data = layers.data
+    settle(layers, overrides.settings, complaints)
+    if complaints.problems:  # what stands where a setting is missing would be a problem of its own
+        raise ProblemsFound(complaints.problems)
     model = complaints.validated(MappingModel, data, (), "the mapping")
     kind = _kind(data.get("kind"), complaints)
-    lookups = _lookups(data.get("lookups"), overrides, complaints)
-    spec = _source(model.source if model else None, complaints)
+    lookups = _lookups(layers, site, overrides, complaints)
+    spec = source_spec(model.source if model else None, complaints)
     level = None
     if kind is not None and isinstance(data.get("fields"), dict):
         canonical = level_of(kind.document)
-        compiler = Compiler(layers, complaints, lookups, overrides.lookups)
+        namespaces = spec.namespaces if spec else {}
+        compiler = Compiler(layers, complaints, lookups, overrides.lookups, namespaces)
         level = compiler.level(data["fields"], canonical, ("fields",))
+        compiler.sections(level, spec.sections if spec else ())
         _check_needed(data["fields"], kind, data.get("key"), complaints)
         tests = _tests(data.get("tests"), canonical, layers, complaints)
     if complaints.problems:
@@ -99,9 +107,12 @@ def _kind(name: Any, complaints: Complaints) -> Kind | None:
     return kind
 
 
-def _lookups(data: Any, overrides: Overrides, complaints: Complaints) -> dict[str, dict[str, str]]:
-    """The tables with the route's rows laid over; keys that compare alike are a problem within the file."""
+def _lookups(
+    layers: Layers, site: Path | None, overrides: Overrides, complaints: Complaints
+) -> dict[str, dict[str, str]]:
+    """The tables, what they include below and the route's rows above; keys that compare alike are a problem."""
     tables: dict[str, dict[str, str]] = {}
+    data = layers.data.get("lookups")
     for name, rows in (data if isinstance(data, dict) else {}).items():
         if not isinstance(rows, dict):
             continue
@@ -117,7 +128,10 @@ def _lookups(data: Any, overrides: Overrides, complaints: Complaints) -> dict[st
                     hint="remove one of them; keys are compared without case and with white space folded",
                 )
             seen[folded] = key
-        tables[name] = {key: str(code) for key, code in rows.items() if code is not None}
+        own = {key: str(code) for key, code in rows.items() if code is not None}
+        included = own.pop(INCLUDE, None)
+        below = _included(included, ("lookups", name, INCLUDE), layers, site, complaints) if included else {}
+        tables[name] = _laid_over(below, own)
     for name, added in overrides.lookups.items():
         if name not in tables:
             near = similar(name, tables)
@@ -126,30 +140,26 @@ def _lookups(data: Any, overrides: Overrides, complaints: Complaints) -> dict[st
                 "M022", f"the route adds to lookup `{name}`, which the mapping does not have", (), hint=hint
             )
             continue
-        replaced = {lookup_key(key) for key in added}
-        kept = {key: code for key, code in tables[name].items() if lookup_key(key) not in replaced}
-        tables[name] = {**dict(added), **kept}
-        if ELSE in added:
-            tables[name][ELSE] = added[ELSE]
+        tables[name] = _laid_over(tables[name], added)
     return tables
 
 
-def _source(source: SourceModel | None, complaints: Complaints) -> SourceSpec | None:
-    if source is None:
-        return None
-    records = []
-    for index, path in enumerate(source.record):
-        if _RECORD.fullmatch(path):
-            records.append(tuple(path[1:].split("/")))
-        else:
-            several = len(source.record) > 1
-            complaints.add(
-                "M017",
-                f"the record path `{path}` is not plain names from the root",
-                ("source", "record", index) if several else ("source", "record"),
-                hint="write it like `/ORDERS/ORDER`, with the names of the elements and nothing else",
-            )
-    return SourceSpec(tuple(records), source.encoding, source.max_bytes)
+def _laid_over(below: Table[str, str], above: Table[str, str]) -> dict[str, str]:
+    """Rows of two tables; an equal key of the one above wins."""
+    replaced = {lookup_key(key) for key in above}
+    return {**above, **{key: code for key, code in below.items() if lookup_key(key) not in replaced}}
+
+
+def _included(
+    name: str, at: Location, layers: Layers, site: Path | None, complaints: Complaints
+) -> Table[str, str]:
+    try:
+        table = read_table(name, site, layers.span(at))
+    except ProblemsFound as error:
+        complaints.extend(error.problems)
+        return {}
+    layers.texts.append(table.text)
+    return table.rows
 
 
 def _check_needed(fields: dict[str, Any], kind: Kind, key: Any, complaints: Complaints) -> None:
@@ -203,7 +213,13 @@ def _tests(data: Any, canonical: Level, layers: Layers, complaints: Complaints) 
             )
         tests.append(
             SelfTest(
-                test.name, test.given, test.expect, layers.span(at), layers.span((*at, "given")), expect_spans
+                test.name,
+                test.given,
+                test.expect,
+                layers.span(at),
+                layers.span((*at, "given")),
+                expect_spans,
+                golden_of(test, layers.span((*at, "golden", "file"))),
             )
         )
     return tuple(tests)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gateway.mapping.unreadable import Unreadable
 
 ELSE = "else"
+INCLUDE = "include"
 _REMEMBERED = 4096
 _SHOWN = 12
 _ABSENT = object()

@@ -11,7 +11,9 @@ from functools import lru_cache
 
 from gateway.mapping.unreadable import Unreadable
 
-_PLAIN = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?").fullmatch
+is_plain = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?").fullmatch
+"""Whether a text is a number as a machine writes it, which `Decimal` reads alike."""
+
 _CURRENCY = r"(?:kč|kc|czk|€|eur|ft|huf|zł|zl|pln|lei|leu|ron|\$|usd|£|gbp)"
 _WRITTEN = re.compile(
     rf"(?P<sign>[-+])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[-+])?\s*"
@@ -26,7 +28,7 @@ _LONGEST = 40
 @lru_cache(maxsize=4096)
 def read_number(text: str) -> Decimal:
     """The number in a text. Raises Unreadable (D002)."""
-    if _PLAIN(text):
+    if is_plain(text):
         return Decimal(text)
     return _read_written(text)
 

@@ -1,16 +1,19 @@
 """Paths: a subset of XPath compiled to direct walks over children; anything beyond goes to real XPath.
 
 The subset: `A/B`, `@attribute` (at the end), `.`, `..`, `A[2]`, `A[B='text']`, `A[B/C='text']`, `A[@x='text']`.
-A name matches an element in any namespace. Texts are compared with the white space around them trimmed.
+A name matches an element in any namespace, `g:A` only in the one that the mapping calls `g`; a name in quotes
+stands for the JSON key or CSV header of that text. Texts are compared with the white space around them trimmed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
+
+from gateway.mapping.names import element_name
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type
 Found = Element | tuple[Element, str]
@@ -18,10 +21,12 @@ Found = Element | tuple[Element, str]
 
 Step = Callable[[Element], Iterator[Element]]
 
+_MOST_LINES = 65535
 _NAME = r"[^\W\d][\w.-]*"
-_STEP = re.compile(rf"({_NAME})((?:\[[^\[\]]*\])*)")
+_STEP_NAME = rf"(?:{_NAME}(?::{_NAME})?|'[^']*'|\"[^\"]*\")"
+_STEP = re.compile(rf"({_STEP_NAME})((?:\[[^\[\]]*\])*)")
 _PREDICATE = re.compile(
-    rf"\[\s*(?:(?P<position>[1-9][0-9]{{0,5}})|(?:(?P<path>{_NAME}(?:/{_NAME})*)|@(?P<attribute>{_NAME}))"
+    rf"\[\s*(?:(?P<position>[1-9][0-9]{{0,5}})|(?:(?P<path>{_STEP_NAME}(?:/{_STEP_NAME})*)|@(?P<attribute>{_NAME}))"
     r"""\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"))\s*\]"""
 )
 
@@ -49,8 +54,8 @@ class Path:
     find_all: Callable[[Element], Iterator[Element]]
 
 
-def compile_path(text: str) -> Path:
-    """Compile a path. Raises BadPath."""
+def compile_path(text: str, namespaces: Mapping[str, str] | None = None) -> Path:
+    """Compile a path; `namespaces` are the prefixes that it may use. Raises BadPath."""
     text = text.strip()
     if not text:
         raise BadPath("the path is empty", "write the way to the element, such as `CUSTOMER/EMAIL`")
@@ -60,8 +65,9 @@ def compile_path(text: str) -> Path:
             "a path starts at the record (or at the row); `..` leads up from there",
         )
     steps = _split(text)
-    compiled = _subset(text, steps) if steps is not None else None
-    return compiled if compiled is not None else _xpath(text)
+    known = namespaces or {}
+    compiled = _subset(text, steps, known) if steps is not None else None
+    return compiled if compiled is not None else _xpath(text, known)
 
 
 def text_of(found: Found) -> str:
@@ -76,6 +82,11 @@ def text_of(found: Found) -> str:
 def element_of(found: Found) -> Element:
     """The element behind a hit."""
     return found[0] if isinstance(found, tuple) else found
+
+
+def set_line(element: Element, line: int) -> None:
+    """Give an element its line in the source, as far as an element can hold it."""
+    element.sourceline = min(line, _MOST_LINES)  # type: ignore[assignment]  # the stubs know no setter
 
 
 def local_name(tag: object) -> str:
@@ -107,19 +118,20 @@ def _split(text: str) -> list[str] | None:
     return None if quote or depth or "" in steps else [step.strip() for step in steps]
 
 
-def _subset(text: str, steps: list[str]) -> Path | None:
+def _subset(text: str, steps: list[str], namespaces: Mapping[str, str]) -> Path | None:
     attribute: str | None = None
     if steps[-1].startswith("@"):
         attribute = steps.pop()[1:]
-        if not re.fullmatch(_NAME, attribute):
+        if not re.fullmatch(rf"{_NAME}(?::{_NAME})?", attribute):
             return None
+        attribute = _resolved(attribute, namespaces)
     walks: list[Step] = []
     for step in steps:
-        walk = _walk(step)
+        walk = _walk(step, namespaces)
         if walk is None:
             return None
         walks.append(walk)
-    plain = attribute is None and all(re.fullmatch(_NAME, step) for step in steps)
+    plain = attribute is None and all(re.fullmatch(_STEP_NAME, step) for step in steps)
 
     def find_all(element: Element) -> Iterator[Element]:
         return _follow(element, walks, 0)
@@ -134,7 +146,25 @@ def _subset(text: str, steps: list[str]) -> Path | None:
                 return owner, str(value)
         return None
 
-    return Path(text, tuple(steps) if plain else None, find_attribute if attribute else find, find_all)
+    names = tuple(_resolved(step, namespaces) for step in steps) if plain else None
+    # The scan looks a name up once, in any namespace; a name in one namespace alone is walked to.
+    simple = names if names is not None and not any(name.startswith("{") for name in names) else None
+    return Path(text, simple, find_attribute if attribute else find, find_all)
+
+
+def _resolved(name: str, namespaces: Mapping[str, str]) -> str:
+    """A name of a step as lxml writes it. Raises BadPath for a prefix that nobody has named."""
+    if name[0] in "'\"":
+        return element_name(name[1:-1])
+    prefix, colon, local = name.partition(":")
+    if not colon:
+        return name
+    if prefix not in namespaces:
+        raise BadPath(
+            f"the prefix of `{name}` is not known",
+            f"name it: `source: {{namespaces: {{{prefix}: http://…}}}}`; `{local}` alone matches in any namespace",
+        )
+    return f"{{{namespaces[prefix]}}}{local}"
 
 
 def _follow(element: Element, walks: list[Step], index: int) -> Iterator[Element]:
@@ -145,7 +175,7 @@ def _follow(element: Element, walks: list[Step], index: int) -> Iterator[Element
         yield from _follow(child, walks, index + 1)
 
 
-def _walk(step: str) -> Step | None:
+def _walk(step: str, namespaces: Mapping[str, str]) -> Step | None:
     if step == ".":
         return lambda element: iter((element,))
     if step == "..":
@@ -153,8 +183,8 @@ def _walk(step: str) -> Step | None:
     match = _STEP.fullmatch(step)
     if match is None:
         return None
-    name, brackets = match.groups()
-    tests = [_predicate(bracket) for bracket in re.findall(r"\[[^\[\]]*\]", brackets)]
+    name, brackets = _resolved(match[1], namespaces), match[2]
+    tests = [_predicate(bracket, namespaces) for bracket in re.findall(r"\[[^\[\]]*\]", brackets)]
     if any(test is None for test in tests):
         return None
     filters = [test for test in tests if test is not None]
@@ -176,7 +206,9 @@ def _parent(element: Element) -> Iterator[Element]:
         yield parent
 
 
-def _predicate(bracket: str) -> Callable[[Iterator[Element]], Iterator[Element]] | None:
+def _predicate(
+    bracket: str, namespaces: Mapping[str, str]
+) -> Callable[[Iterator[Element]], Iterator[Element]] | None:
     match = _PREDICATE.fullmatch(bracket)
     if match is None:
         return None
@@ -187,7 +219,7 @@ def _predicate(bracket: str) -> Callable[[Iterator[Element]], Iterator[Element]]
     if match["attribute"]:
         attribute = match["attribute"]
         return lambda hits: (hit for hit in hits if (hit.get(attribute) or "").strip() == text)
-    names = match["path"].split("/")
+    names = [_resolved(step, namespaces) for step in _split(match["path"]) or ()]
     return lambda hits: (hit for hit in hits if _has(hit, names, text))
 
 
@@ -197,9 +229,9 @@ def _has(element: Element, names: list[str], text: str) -> bool:
     return any(_has(child, names[1:], text) for child in children(element, names[0]))
 
 
-def _xpath(text: str) -> Path:
+def _xpath(text: str, namespaces: Mapping[str, str]) -> Path:
     try:
-        compiled = etree.XPath(text)
+        compiled = etree.XPath(text, namespaces=dict(namespaces) or None)
     except etree.XPathSyntaxError as error:
         raise BadPath(
             f"the path `{text}` is not XPath: {str(error).lower()}",
@@ -211,7 +243,8 @@ def _xpath(text: str) -> Path:
     except etree.XPathError as error:
         raise BadPath(
             f"the path `{text}` cannot be evaluated: {str(error).lower()}",
-            "use the functions of XPath 1.0 and no prefixes; `*[local-name()='x']` reaches into a namespace",
+            "use the functions of XPath 1.0, and prefixes of `source: {namespaces: …}`; `*[local-name()='x']` "
+            "reaches into any namespace",
         ) from error
 
     def find(element: Element) -> Found | None:

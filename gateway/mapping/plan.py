@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.mapping.paths import Element, Found, Path, compile_path, element_of, text_of
@@ -23,15 +23,17 @@ class Plan:
     The others are followed only when a field asks for them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: Mapping[str, str] | None = None) -> None:
+        self._namespaces = namespaces or {}
         self._node: Node = {}
         self._paths: list[Path | None] = [None]
         self._slots: dict[tuple[str, bool], int] = {}
         self._blank: Slots = [None]
+        self._handed: int | None = None
 
     def slot(self, text: str, *, every: bool = False) -> int:
         """The slot of a path; with `every` it holds the list of all hits. Raises BadPath."""
-        path = compile_path(text)
+        path = compile_path(text, self._namespaces)
         known = self._slots.get((path.text, every))
         if known is not None:
             return known
@@ -40,6 +42,19 @@ class Plan:
         plain = path.simple is not None and self._insert(path.simple, number, every=every)
         self._blank.append(None if plain else _LATER)
         return number
+
+    def handed(self) -> int:
+        """The slot that `hand_down` fills, for expressions of a row that use fields of the record."""
+        if self._handed is None:
+            self._handed = len(self._paths)
+            self._paths.append(None)
+            self._blank.append(None)
+        return self._handed
+
+    def hand_down(self, slots: Slots, record: dict[str, Any]) -> None:
+        """Give the values of the record to a row, where it asks for them."""
+        if self._handed is not None:
+            slots[self._handed] = record
 
     def scan(self, element: Element) -> Slots:
         """The slots of an element, filled as far as one walk goes."""
@@ -69,6 +84,11 @@ class Plan:
     def is_plain(self, number: int) -> bool:
         """Whether a path is found by the scan; then its slot holds an element or None."""
         return self._blank[number] is not _LATER
+
+    @property
+    def size(self) -> int:
+        """The number of slots; slot 0 is the element itself."""
+        return len(self._paths)
 
     def path(self, number: int) -> str:
         """The text of a path."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from lxml import etree
 
 from gateway import yamlfile
 from gateway.diagnostics import Problem, Span, has_errors
 from gateway.documents import Document, Finding, Kind, OnTotals
+from gateway.mapping.chunks import Part
+from gateway.mapping.generated import Doubt, QuickReader, quick_reader, stays_inside
 from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble
-from gateway.mapping.lines import line_of
 from gateway.mapping.paths import Element
 from gateway.mapping.plan import Slots
-from gateway.mapping.sources import Records, SourceSpec, records_of
+from gateway.mapping.sources import Records, SourceSpec, parts_of_source, records_of
+from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from gateway.mapping.selftest import SelfTest, TestOutcome
@@ -62,8 +64,7 @@ class Origin:
         return self._records.fragment(self.element())
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, eq=False):
     """One record of an input: its document, or the problems that stand against it.
 
     position: the record's number in the input, from 1. line: its first line in the source.
@@ -78,7 +79,7 @@ class Reading:
     key: str | None
     document: Document | None
     problems: tuple[Problem, ...]
-    _origin: Origin = field(repr=False, compare=False)
+    _origin: Origin
 
     def fingerprint(self) -> str:
         """sha256 of the canonical source fragment: C14N without comments, white space around texts ignored."""
@@ -112,11 +113,14 @@ class Mapping:
         self.path = path
         self.kind = kind
         self.version = version
+        self.format = source.format
         self._key = key
         self._source = source
         self._level = level
         self._on_totals = on_totals
         self._tests = tests
+        self._quick: dict[bool, QuickReader] = {}
+        self._apart = stays_inside(level)
 
     def read(
         self, path: Path, *, shown_as: str | None = None, wanted: Callable[[int], bool] | None = None
@@ -129,13 +133,30 @@ class Mapping:
         nothing of such an input may be used. Raises OSError where the file cannot be read.
         """
         shown = shown_as if shown_as is not None else yamlfile.shorten(path)
-        records = records_of(path, self._source, shown)
-        for position, element in enumerate(records, start=1):
+        records = records_of(path, self._source, shown, apart=self._apart)
+        yield from self._readings(records, 1, wanted)
+
+    def parts(self, path: Path, *, shown_as: str, size: int) -> list[Part]:
+        """Parts of an input of about `size` bytes, for several processes; none where it cannot be cut.
+
+        Raises SourceProblems for what can be told before it is read.
+        """
+        return parts_of_source(path, self._source, shown_as, size) if self._apart else []
+
+    def read_part(self, path: Path, part: Part, *, shown_as: str) -> Iterator[Reading]:
+        """The readings of a part. Raises NotCuttable where the input is not what its cuts suppose; then the part
+        is to be read anew with all that follow it, by `read`.
+        """
+        records = records_of(path, self._source, shown_as, apart=True, part=part)
+        yield from self._readings(records, part.position, None)
+
+    def _readings(self, records: Records, first: int, wanted: Callable[[int], bool] | None) -> Iterator[Reading]:
+        for position, element in enumerate(records, start=first):
             if wanted is not None and not wanted(position):
                 continue
             origin = Origin(element, records)
             try:
-                yield self._reading(position, element, origin, records.place)
+                yield self._reading(position, element, origin, records)
             finally:
                 origin.expire()
 
@@ -145,21 +166,41 @@ class Mapping:
 
         return run(self, self._tests, root)
 
-    def _reading(self, position: int, element: Element, origin: Origin, place: Place) -> Reading:
+    def _reading(self, position: int, element: Element, origin: Origin, records: Records) -> Reading:
+        return self._read_quickly(position, element, origin, records) or self._read_surely(
+            position, element, origin, records
+        )
+
+    def _read_quickly(self, position: int, element: Element, origin: Origin, records: Records) -> Reading | None:
+        """The reading of a record that has nothing unusual about it; None for any other."""
+        namespaces = records.namespaces
+        read = self._quick.get(namespaces)
+        if read is None:
+            read = self._quick[namespaces] = quick_reader(self._level, namespaces=namespaces)
+        try:
+            values = read(element)
+        except (Doubt, Unreadable, TypeError, ValueError, ArithmeticError):
+            return None
+        document, findings = self.kind.complete(values, on_totals=self._on_totals)
+        if document is None or findings:
+            return None
+        return Reading(position, records.line(element), self.kind.key_of(document), document, (), origin)
+
+    def _read_surely(self, position: int, element: Element, origin: Origin, records: Records) -> Reading:
         values, trace = self._level.read_record(element)
         document, findings = self.kind.complete(values, on_totals=self._on_totals)
         key = values.get(self._key)
-        line = line_of(element)
+        line = records.line(element)
         if document is not None and not findings and not trace.troubles:
             return Reading(position, line, self.kind.key_of(document), document, (), origin)
         record = f"{self.kind.name} {key}" if key else f"{self.kind.name} #{position}"
-        problems = _Problems(self._level, trace, place, record)
+        problems = _Problems(self._level, trace, records.place, record)
         found = [problems.of_trouble(trouble) for trouble in trace.troubles]
         unreadable = [trouble.path for trouble in trace.troubles if not trouble.warning]
         found += [problems.of_finding(each) for each in findings if not _follows(each, unreadable)]
         if has_errors(found):
             document = None
-        line = place(element, None).line or line
+        line = records.place(element, None).line or line
         return Reading(position, line, None if key is None else str(key), document, tuple(found), origin)
 
 

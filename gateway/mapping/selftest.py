@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from gateway import library
 from gateway.diagnostics import Problem, Span, one_line
 from gateway.documents import Document
-from gateway.errors import SourceProblems
+from gateway.errors import ProblemsFound
 from gateway.mapping.convert import read_yes_no
 from gateway.mapping.numbers import read_number
+from gateway.mapping.tracing import Traced, behind, trace
 from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
+    from gateway.mapping.language import TestModel
     from gateway.mapping.reader import Mapping as LoadedMapping
     from gateway.mapping.reader import Reading
 
@@ -26,6 +29,17 @@ PROBLEMS = "problems"
 """The key under `expect:` that lists problem codes instead of naming a field."""
 
 _STEP = re.compile(r"([^.\[\]]+)|\[([1-9][0-9]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """The file that a record must be written as, and the template with what it is bound to."""
+
+    file: str
+    template: str
+    settings: Mapping[str, Any]
+    lookups: Mapping[str, Mapping[str, str]]
+    span: Span | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,23 @@ class SelfTest:
     span: Span | None
     given_span: Span | None
     expect_spans: Mapping[str, Span | None]
+    golden: Golden | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One expectation that does not hold, and where the value that is there comes from.
+
+    at: the expectation; mapped, path, source: the mapping's line, its path, and the place in the sample.
+    """
+
+    field: str
+    expected: str
+    found: str
+    at: Span | None
+    mapped: Span | None = None
+    path: str | None = None
+    source: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,82 +80,127 @@ class TestOutcome:
     name: str
     passed: bool
     problems: tuple[Problem, ...]
+    span: Span | None = None
+    differences: tuple[Difference, ...] = ()
+
+
+def golden_of(test: TestModel, span: Span | None) -> Golden | None:
+    """The golden file of a test as it stands in the mapping."""
+    if test.golden is None:
+        return None
+    lookups = {
+        name: {key: code for key, code in rows.items() if code is not None}
+        for name, rows in test.golden.lookups.items()
+    }
+    return Golden(test.golden.file, test.golden.template, test.golden.settings, lookups, span)
 
 
 def run(mapping: LoadedMapping, tests: Sequence[SelfTest], root: Path | None) -> list[TestOutcome]:
     """Run the tests of a mapping. What is wrong with a sample is a problem of the outcome, never raised."""
-    outcomes = []
-    for test in tests:
-        problems = tuple(_problems(mapping, test, root))
-        outcomes.append(TestOutcome(test.name, not problems, problems))
-    return outcomes
+    return [run_one(mapping, test, root) for test in tests]
 
 
-def _problems(mapping: LoadedMapping, test: SelfTest, root: Path | None) -> Iterator[Problem]:
+def tests_of(mapping: LoadedMapping) -> tuple[SelfTest, ...]:
+    """The tests that stand in a mapping, with their golden files."""
+    return mapping._tests  # noqa: SLF001 - the same room
+
+
+def run_one(mapping: LoadedMapping, test: SelfTest, root: Path | None) -> TestOutcome:
+    """Run the expectations of one test; its golden file is compared by who knows templates."""
+    problems: list[Problem] = []
+    differences: list[Difference] = []
+    try:
+        with sample_reading(mapping, test, root) as reading:
+            problems += _refused(reading, test)
+            if not problems:
+                differences += _differences(mapping, reading, test)
+                problems += [_differs(test, each, reading) for each in differences]
+    except ProblemsFound as error:
+        problems += error.problems
+    return TestOutcome(test.name, not problems, tuple(problems), test.span, tuple(differences))
+
+
+@contextmanager
+def sample_reading(mapping: LoadedMapping, test: SelfTest, root: Path | None) -> Iterator[Reading]:
+    """The record that a test is about. Raises ProblemsFound where there is none or the sample cannot be read."""
     name, _, number = test.given.partition("#")
-    sample = _sample(name, root)
+    sample = locate(name, root)
     if sample is None or (number and not number.isdigit()):
         message = f"there is no sample `{name}`" if sample is None else f"`{number}` is not the number of a record"
-        yield Problem(
-            code="M021",
-            message=message,
-            span=test.given_span,
-            help="write it like `samples/shoptet/orders.xml#2`: a path and the number of a record",
-        )
-        return
+        hint = "write it like `samples/shoptet/orders.xml#2`: a path and the number of a record"
+        raise ProblemsFound([Problem(code="M021", message=message, span=test.given_span, help=hint)])
     position = int(number or 1)
-    try:
-        for reading in mapping.read(sample, shown_as=name):
-            if reading.position == position:
-                yield from _compare(reading, test)
-                return
-    except SourceProblems as error:
-        yield from error.problems
-        return
-    yield Problem(code="M021", message=f"the sample `{name}` has no record {position}", span=test.given_span)
+    readings = mapping.read(sample, shown_as=name)
+    for reading in readings:
+        if reading.position == position:
+            yield reading
+            return
+    message = f"the sample `{name}` has no record {position}"
+    raise ProblemsFound([Problem(code="M021", message=message, span=test.given_span)])
 
 
-def _sample(name: str, root: Path | None) -> Path | None:
+def locate(name: str, root: Path | None) -> Path | None:
+    """A file that a test names: below `root`, else among what ships."""
     for folder in (root, library.shipped()):
         if folder is not None and (folder / name).is_file():
             return folder / name
     return None
 
 
-def _compare(reading: Reading, test: SelfTest) -> Iterator[Problem]:
-    wanted_codes = test.expect.get(PROBLEMS)
-    codes = [problem.code for problem in reading.problems]
-    if wanted_codes is not None:
-        if codes != wanted_codes:
-            yield _differs(test, PROBLEMS, ", ".join(map(str, wanted_codes)), ", ".join(codes) or "none", reading)
-    elif reading.document is None:
+def _refused(reading: Reading, test: SelfTest) -> Iterator[Problem]:
+    """The problem of a record that is no document, where the test does not expect that."""
+    if reading.document is None and test.expect.get(PROBLEMS) is None:
         yield Problem(
             code="M020",
             message=f"the test `{test.name}` expects a document, the record has problems",
             span=test.span,
             context=tuple(one_line(problem) for problem in reading.problems),
         )
-        return
+
+
+def _differences(mapping: LoadedMapping, reading: Reading, test: SelfTest) -> Iterator[Difference]:
+    wanted = test.expect.get(PROBLEMS)
+    codes = [problem.code for problem in reading.problems]
+    if wanted is not None and codes != wanted:
+        at = test.expect_spans.get(PROBLEMS) or test.span
+        yield Difference(PROBLEMS, ", ".join(map(str, wanted)), ", ".join(codes) or "none", at)
+    traced: Sequence[Traced] | None = None
     for path, expected in test.expect.items():
-        if path == PROBLEMS:
+        found = None if path == PROBLEMS else value_at(reading.document, path)
+        if path == PROBLEMS or _same(found, expected):
             continue
-        found = _value(reading.document, path)
-        if not _same(found, expected):
-            yield _differs(test, path, _shown(expected), _shown(found), reading)
+        if traced is None:
+            traced = trace(mapping, reading)
+        yield _placed(Difference(path, shown(expected), shown(found), test.expect_spans.get(path)), traced)
 
 
-def _differs(test: SelfTest, path: str, expected: str, found: str, reading: Reading) -> Problem:
+def _placed(difference: Difference, traced: Sequence[Traced]) -> Difference:
+    """The difference with the place of its value in the mapping and in the sample."""
+    field = behind(traced, difference.field)
+    if field is None:
+        return difference
+    hit = next(iter(field.used), None) or next(iter(field.hits), None)
+    return replace(
+        difference,
+        mapped=field.mapped,
+        path=hit.path if hit is not None else None,
+        source=hit.place if hit is not None else None,
+    )
+
+
+def _differs(test: SelfTest, difference: Difference, reading: Reading) -> Problem:
     return Problem(
         code="M020",
-        message=f"the test `{test.name}` expects `{path}` to be {expected}, it is {found}",
-        span=test.expect_spans.get(path) or test.span,
-        label=f"is {found}",
-        field=path,
+        message=f"the test `{test.name}` expects `{difference.field}` to be {difference.expected}, "
+        f"it is {difference.found}",
+        span=difference.at or test.span,
+        label=f"is {difference.found}",
+        field=difference.field,
         context=(f"sample: {test.given} (line {reading.line})",),
     )
 
 
-def _value(document: Document | None, path: str) -> Any:
+def value_at(document: Document | None, path: str) -> Any:
     """The value at `lines[2].unit_price.gross`; a tuple counts its members; an absent part is None."""
     value: Any = document
     for name, number in _STEP.findall(path):
@@ -151,10 +227,11 @@ def _same(found: Any, expected: Any) -> bool:
             return read_number(text) == found
         except Unreadable:
             return False
-    return _shown(found) == text
+    return shown(found) == text
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a document as a person writes it."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

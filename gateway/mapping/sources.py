@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from lxml import etree
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
+from gateway.mapping.chunks import ChunkParser, NotCuttable, Part, chunks, frame_of, parts_of
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
-from gateway.mapping.lines import SourceLines
+from gateway.mapping.lines import SourceLines, line_of
+from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, refuse, refuse_blank
 from gateway.mapping.paths import Element, children, local_name
 
-LARGEST_RECORD = 64 << 20
-"""Bytes that may pass without a record ending: a tree of more would fill the memory."""
-
-_WRONG_PLACE = "check that the route has the mapping of this platform and that the export is of orders"
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
 _CHUNK = 64 << 10
 _RESOURCE_LIMIT, _INVALID_BYTES = 114, 81  # libxml2's xmlParserErrors
 
 
 @dataclass(frozen=True)
+class Section:
+    """Elements of another part of the same input, joined to each record as children named `name`.
+
+    Those at `record` are taken whose text at `key` is the record's text at `equals`. into: the elements of the
+    record that they are joined to. needed: whether it is a problem that there is none.
+    """
+
+    name: str
+    record: tuple[str, ...]
+    key: str
+    equals: str
+    into: str
+    needed: bool
+
+
+@dataclass(frozen=True)
 class SourceSpec:
-    """Where the records are: one or several paths from the root; the first one that occurs is taken."""
+    """Where the records are: one or several paths from the root; the first one that occurs is taken.
+
+    header (CSV): whether the first line is one, or the names of the columns. group (CSV): the column whose equal
+    texts make one record. namespaces: the prefixes that paths may use.
+    """
 
     records: tuple[tuple[str, ...], ...]
     encoding: str | None
     max_bytes: int
+    format: Literal["xml", "json", "jsonl", "csv"] = "xml"
+    delimiter: str | None = None
+    quote: str = '"'
+    header: bool | tuple[str, ...] = True
+    group: str | None = None
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    sections: tuple[Section, ...] = ()
 
     @property
     def paths(self) -> str:
@@ -42,7 +69,12 @@ class SourceSpec:
 
 
 class Records(Protocol):
-    """The records of one input as a stream of elements. Each is valid until the next one is asked for."""
+    """The records of one input as a stream of elements. Each is valid until the next one is asked for.
+
+    namespaces: whether the names of the present record may have one.
+    """
+
+    namespaces: bool
 
     def __iter__(self) -> Iterator[Element]:
         """Yield the records in the input's order. Raises SourceProblems, possibly after some."""
@@ -50,32 +82,52 @@ class Records(Protocol):
     def place(self, element: Element, value: str | None) -> Span:
         """Where a value of an element stands in the input; the element's own place where that cannot be told."""
 
+    def line(self, element: Element) -> int:
+        """The line of an element as the parser tells it, without looking at the input; 0 where it does not."""
+
     def fragment(self, element: Element) -> bytes:
         """A well-formed input with this record alone, that the same mapping reads."""
 
 
-def records_of(path: Path, spec: SourceSpec, shown_as: str) -> Records:
-    """The records of an input. Raises SourceProblems for what can be told before the first record is read."""
-    return XmlRecords(path, spec, shown_as)
+def records_of(
+    path: Path, spec: SourceSpec, shown_as: str, *, apart: bool = False, part: Part | None = None
+) -> Records:
+    """The records of an input. Raises SourceProblems for what can be told before the first record is read.
+
+    apart: nobody will look at what stands beside a record or above it (but for the names of its ancestors and
+    their attributes), so that records may be parsed by themselves, which is faster. part: only the records of that
+    part; reading them raises NotCuttable where the part is not what it seemed to be.
+    """
+    if spec.sections:
+        from gateway.mapping.joins import JoinedRecords
+
+        return JoinedRecords(path, spec, shown_as)
+    if spec.format in ("json", "jsonl"):
+        from gateway.mapping.json_source import JsonRecords
+
+        return JsonRecords(path, spec, shown_as)
+    if spec.format == "csv":
+        from gateway.mapping.csv_source import CsvRecords
+
+        return CsvRecords(path, spec, shown_as)
+    return XmlRecords(path, spec, shown_as, apart=apart, part=part)
+
+
+def parts_of_source(path: Path, spec: SourceSpec, shown_as: str, size: int) -> list[Part]:
+    """The parts of an input for several processes; none where it cannot be cut. Raises SourceProblems."""
+    if len(spec.records) > 1 or spec.format != "xml" or spec.sections:
+        return []
+    with suppress(NotCuttable):
+        return parts_of(path, frame_of(path, spec.records[0], examine(path, spec, shown_as), spec.encoding), size)
+    return []
 
 
 def examine(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
     """Check what can be told before parsing. Raises SourceProblems."""
-    size = path.stat().st_size
-    if size > spec.max_bytes:
-        _refuse(
-            "S009",
-            f"the input has {size} bytes, at most {spec.max_bytes} are taken",
-            Span(file=shown_as),
-            "export fewer records at once, or raise `source: {max_bytes: …}`",
-        )
-    with path.open("rb") as file:
-        prolog = read_prolog(file.read(HEAD))
+    size = check_size(path, spec, shown_as)
+    prolog = prolog_of(path)
     if prolog.blank:
-        what = "is empty" if size == 0 else "holds nothing but white space"
-        _refuse(
-            "S006", f"the input {what}", Span(file=shown_as), "export it again; an upload may have been broken off"
-        )
+        refuse_blank(size, shown_as)
     _check_start(prolog, spec, shown_as)
     problem = encoding_problem(path, prolog, shown_as, spec.encoding)
     if problem is not None:
@@ -83,23 +135,29 @@ def examine(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
     return prolog
 
 
+def prolog_of(path: Path) -> Prolog:
+    """How an input begins."""
+    with path.open("rb") as file:
+        return read_prolog(file.read(HEAD))
+
+
 def _check_start(prolog: Prolog, spec: SourceSpec, shown_as: str) -> None:
     if not prolog.is_xml:
-        _refuse(
+        refuse(
             "S001",
             "the input does not begin as XML",
             _span(prolog, shown_as, 0, 0),
             "check what was dropped here: this mapping reads XML",
         )
     if "html" in ((prolog.doctype or "").lower(), (prolog.root or "").lower()):
-        _refuse(
+        refuse(
             "S003",
             "the input is a web page (HTML), not an export",
             _span(prolog, shown_as, prolog.at, 1),
             "check the address and the login of the export; shops refuse with a page",
         )
     if prolog.doctype is not None:
-        _refuse(
+        refuse(
             "S004",
             "the input has a DOCTYPE, which is not taken",
             _span(prolog, shown_as, prolog.at, len("<!DOCTYPE")),
@@ -108,22 +166,28 @@ def _check_start(prolog: Prolog, spec: SourceSpec, shown_as: str) -> None:
     roots = {names[0] for names in spec.records}
     if prolog.root is not None and prolog.root.rpartition(":")[2] not in roots:
         wanted = " or ".join(f"`{name}`" for name in sorted(roots))
-        _refuse(
+        refuse(
             "S003",
             f"the root is `{prolog.root}`, this mapping reads {wanted}",
             _span(prolog, shown_as, prolog.at + 1, len(prolog.root)),
-            _WRONG_PLACE,
+            WRONG_PLACE,
         )
 
 
 class XmlRecords:
     """The records of an XML input; see Records."""
 
-    def __init__(self, path: Path, spec: SourceSpec, shown_as: str) -> None:
+    def __init__(
+        self, path: Path, spec: SourceSpec, shown_as: str, *, apart: bool = False, part: Part | None = None
+    ) -> None:
         self._path = path
         self._spec = spec
         self._shown_as = shown_as
-        prolog = examine(path, spec, shown_as)
+        self._part = part
+        self._prolog = prolog = examine(path, spec, shown_as) if part is None else prolog_of(path)
+        self._apart = apart and len(spec.records) == 1
+        self._lines_before = 0
+        self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
         self._encoding = spec.encoding or "UTF-8"
@@ -133,6 +197,32 @@ class XmlRecords:
 
     def __iter__(self) -> Iterator[Element]:
         """Yield the records. Raises SourceProblems, possibly after some."""
+        if self._part is not None:
+            yield from self._in_chunks()
+            return
+        given = 0
+        with suppress(NotCuttable):
+            for element in self._in_chunks():
+                given += 1
+                yield element
+            return
+        self._lines_before, self.namespaces = 0, True
+        yield from islice(self._one_by_one(), given, None)
+
+    def _in_chunks(self) -> Iterator[Element]:
+        """The quick way. Raises NotCuttable, possibly after some records."""
+        if not self._apart:
+            raise NotCuttable
+        frame = frame_of(self._path, self._spec.records[0], self._prolog, self._spec.encoding)
+        parser = ChunkParser(frame)
+        with self._path.open("rb") as file:
+            for chunk in chunks(file, frame, self._part):
+                self._lines_before = chunk.line
+                self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
+                yield from parser.records(chunk)
+
+    def _one_by_one(self) -> Iterator[Element]:
+        """The sure way, which tells what is wrong with an input."""
         parser = self._parser()
         count = 0
         with self._path.open("rb") as file:
@@ -158,7 +248,12 @@ class XmlRecords:
 
     def place(self, element: Element, value: str | None) -> Span:
         """See Records."""
-        return self._lines.place(element, value, self._shown_as)
+        return self._lines.place(element, value, self._shown_as, lines_before=self._lines_before)
+
+    def line(self, element: Element) -> int:
+        """See Records."""
+        line = line_of(element)
+        return line + self._lines_before if line else 0
 
     def fragment(self, element: Element) -> bytes:
         """The ancestors of the record are kept with their attributes and namespaces, what stands beside it is not.
@@ -193,7 +288,7 @@ class XmlRecords:
         index = self._spec.records.index(path)
         if self._chosen is None:
             if element.getroottree().docinfo.internalDTD is not None:
-                _refuse(
+                refuse(
                     "S004", "the input has a DOCTYPE, which is not taken", Span(file=self._shown_as), _NO_DOCTYPE
                 )
             if any(_holds_container(element, path, other) for other in self._spec.records[:index]):
@@ -206,7 +301,7 @@ class XmlRecords:
         return True
 
     def _refuse_large(self, count: int) -> None:
-        _refuse(
+        refuse(
             "S009",
             f"no record ended within {LARGEST_RECORD >> 20} MiB after record {count}",
             Span(file=self._shown_as),
@@ -216,13 +311,13 @@ class XmlRecords:
     def _refuse_none(self) -> None:
         span = Span(file=self._shown_as)
         if self._container_seen or any(len(names) <= 2 for names in self._spec.records):
-            _refuse(
+            refuse(
                 "S007",
                 f"the input has no records: nothing stands at {self._spec.paths}",
                 span,
                 "nothing is to be done if the shop had no orders in that time",
             )
-        _refuse("S003", f"nothing stands at {self._spec.paths}", span, _WRONG_PLACE)
+        refuse("S003", f"nothing stands at {self._spec.paths}", span, WRONG_PLACE)
 
     def _syntax_problem(self, error: etree.XMLSyntaxError, *, at_end: bool) -> Problem:
         line, column = error.position
@@ -305,10 +400,6 @@ def _span(prolog: Prolog, shown_as: str, at: int, length: int) -> Span:
     start = before.rfind("\n") + 1
     text = prolog.text[start:].split("\n", 1)[0].rstrip("\r")[:2000]
     return Span(file=shown_as, line=line, column=at - start + 1 if length else 0, length=length, text=text)
-
-
-def _refuse(code: str, message: str, span: Span, hint: str) -> None:
-    raise SourceProblems([Problem(code=code, message=message, span=span, help=hint)])
 
 
 def _alone(element: Element, encoding: str) -> bytes:

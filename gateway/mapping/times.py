@@ -39,6 +39,11 @@ def time_reader(formats: Sequence[str], zone: tzinfo | None) -> Callable[[str, W
 
 
 def _by_default(text: str) -> datetime:
+    if len(text) == 19 and text[4] == text[7] == "-" and text[10] in " T":
+        try:
+            return datetime.fromisoformat(text)  # the most common form by the quickest way
+        except ValueError:
+            pass
     match = _ISO(text)
     if match is not None:
         year, month, day, hour, minute, second, offset = match.groups()

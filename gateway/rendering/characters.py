@@ -75,6 +75,8 @@ class Charset:
         row = _clean_line(encoding)
         self.fits_line: Callable[[str], object] = re.compile(row).fullmatch
         """Whether `line` would change nothing: the quick answer, None where it is not sure."""
+        self.is_clean: Callable[[str], object] = re.compile(_clean_line(encoding, without="&<>\"'")).fullmatch
+        """Whether a line needs neither fitting nor escaping: the quick answer, None where it is not sure."""
         self._fits_lines = re.compile(f"{row}(?:\n{row})*").fullmatch
 
     def line(self, text: str) -> Fitted:
@@ -168,11 +170,13 @@ def _reference(match: re.Match[str]) -> str:
     return f"&#{ord(character)};" if character in "\t\n\r" else ""
 
 
-def _clean_line(encoding: str) -> str:
-    """A pattern of texts that surely need no fitting."""
+def _clean_line(encoding: str, without: str = "") -> str:
+    """A pattern of texts that surely need no fitting, without some characters."""
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        member = "[^\\s\x00-\x20\x7f-\xa0\xad\u0300-\u036f\u1680-\u1fff\u2000-\u200f\u2028-\u206f\ud800-\uffff]"
+        foreign = "\\s\x00-\x20\x7f-\xa0\xad\u0300-\u036f\u1680-\u1fff\u2000-\u200f\u2028-\u206f\ud800-\uffff"
+        member = f"[^{re.escape(without)}{foreign}]"
     else:
         known = (bytes([code]).decode(encoding, "ignore") for code in range(0x21, 0x100))
-        member = "[" + "".join(re.escape(c) for c in known if c.isprintable() and not c.isspace()) + "]"
+        kept = (c for c in known if c.isprintable() and not c.isspace() and c not in without)
+        member = "[" + "".join(re.escape(c) for c in kept) + "]"
     return f"{member}+(?: {member}+)*"

@@ -130,7 +130,7 @@ class Desk:
         """What `~` does: the parts as one text; it is rendered text as soon as one of them is."""
         if Markup in map(type, parts):
             return Markup("".join(self.write(part, site) for part in parts))  # noqa: S704 - each part is escaped
-        return "".join(part if type(part) is str else self._as_text(part, site) for part in parts)
+        return "".join([part if type(part) is str else self._as_text(part, site) for part in parts])
 
     def field(self, site: int) -> str | None:
         """The canonical path of the value at a site, such as `lines[2].name`; None where it is no field."""

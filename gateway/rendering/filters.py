@@ -14,6 +14,7 @@ from gateway.rendering.desk import Desk, tell_replaced
 from gateway.rendering.sums import remainder as remainder_of
 from gateway.rendering.vat import rounding_rule as rule_of
 
+_PRICE_PLACES = 4
 _QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(10))
 
 
@@ -81,17 +82,7 @@ def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> 
     """A plain decimal number: `242`, `99.17`, `-10.5`."""
     if not isinstance(value, Decimal):
         return _absent(desk, value, site)
-    rounded = value.quantize(_QUANTA[places], rounding=ROUND_HALF_UP)
-    if rounded != value:
-        desk.note(
-            site,
-            "T014",
-            f"{{field}} was rounded to {places} places",
-            None,
-            f"before: {value:f}",
-            f"after: {_number(rounded)}",
-        )
-    return _number(rounded)
+    return _number(_rounded(desk, value, places, site))
 
 
 def unit_price(
@@ -102,9 +93,10 @@ def unit_price(
     total: Decimal | None = getattr(line.total, basis)
     if price is None:
         return desk.refuse(site, "T004", f"{{field}} has no {basis} price", "map it, or set `prices: as_given`")
-    written = amount(desk, price, site=site)
-    computed = Decimal(written) * line.quantity
-    if total is not None and abs(computed - total) > minor_unit(currency):
+    unit = _rounded(desk, price, _PRICE_PLACES, site)
+    written = _number(unit)
+    computed = unit * line.quantity
+    if total is not None and computed != total and abs(computed - total) > minor_unit(currency):
         tell = desk.note if row_totals == "warn" else desk.refuse
         tell(
             site,
@@ -205,7 +197,7 @@ def rounding_rule(desk: Desk, order: Order, *, site: int) -> str:
 def joined(desk: Desk, parts: list[Any], separator: str = ", ", *, site: int) -> str:
     """The parts that are there, as one text."""
     there = [part for part in parts if part is not None and part != ""]
-    return separator.join(part if type(part) is str else desk.join((part,), site) for part in there)
+    return separator.join([part if type(part) is str else desk.join((part,), site) for part in there])
 
 
 def compact(desk: Desk, value: str | None, *, site: int) -> str:
@@ -389,6 +381,21 @@ def _fitted(desk: Desk, value: str | None, longest: int | None, site: int, *, li
         f"after: {cut}",
     )
     return cut
+
+
+def _rounded(desk: Desk, value: Decimal, places: int, site: int) -> Decimal:
+    """Rounded half up, and told where that changes it."""
+    rounded = value.quantize(_QUANTA[places], ROUND_HALF_UP)
+    if rounded != value:
+        desk.note(
+            site,
+            "T014",
+            f"{{field}} was rounded to {places} places",
+            None,
+            f"before: {value:f}",
+            f"after: {_number(rounded)}",
+        )
+    return rounded
 
 
 def _number(value: Decimal) -> str:

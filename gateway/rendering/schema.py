@@ -49,13 +49,24 @@ class Schema:
             root = etree.fromstring(data, _parser())
         except etree.XMLSyntaxError as error:
             return (_not_well_formed(data, error, record),)
+        compiled = self._of_this_thread()
+        if compiled.validate(root):
+            return ()
+        return tuple(self._worded(root, data, record)) or tuple(_bare(compiled, data, record))
+
+    def takes(self, data: bytes) -> bool:
+        """Whether a whole document is valid, without a word on what is wrong."""
+        try:
+            return bool(self._of_this_thread().validate(etree.fromstring(data, _parser())))
+        except etree.XMLSyntaxError:
+            return False
+
+    def _of_this_thread(self) -> etree.XMLSchema:
         compiled = getattr(self._threads, "compiled", None)
         if compiled is None:
             # libxml2 keeps the errors of a run beside the schema: one compiled copy for each thread
             compiled = self._threads.compiled = self._compile()
-        if compiled.validate(root):
-            return ()
-        return tuple(self._worded(root, data, record)) or tuple(_bare(compiled, data, record))
+        return compiled
 
     def _compile(self) -> etree.XMLSchema:
         try:

@@ -6,7 +6,6 @@ POHODA is sent no total. It multiplies each unit price by its quantity, rounds e
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
@@ -72,18 +71,20 @@ def remainder(order: Order, rule: str, prices: str) -> Remainder | None:
 def _sum(order: Order, prices: str) -> Decimal | None:
     """The items with VAT, before any rounding of the whole; None where a price that is written is not there."""
     with_vat = _NOTHING
-    without: dict[Decimal, Decimal] = defaultdict(Decimal)
+    without: dict[Decimal, Decimal] = {}
     for line in order.lines:
         gross = is_gross(line, prices)
         price = line.unit_price.gross if gross else line.unit_price.net
         if price is None:
             return None
-        row = rounded(rounded(price, PRICE_PLACES) * line.quantity, _CENT)
+        row = (price.quantize(PRICE_PLACES, ROUND_HALF_UP) * line.quantity).quantize(_CENT, ROUND_HALF_UP)
         if gross or not line.vat_rate:
             with_vat += row
         else:
-            without[line.vat_rate] += row
-    return with_vat + sum((net + rounded(net * rate / _HUNDRED, _CENT) for rate, net in without.items()), _NOTHING)
+            without[line.vat_rate] = without.get(line.vat_rate, _NOTHING) + row
+    for rate, net in without.items():
+        with_vat += net + rounded(net * rate / _HUNDRED, _CENT)
+    return with_vat
 
 
 def _amount(order: Order, written: Decimal, tolerance: Decimal) -> Decimal | None:
@@ -94,9 +95,18 @@ def _amount(order: Order, written: Decimal, tolerance: Decimal) -> Decimal | Non
     whole = total.gross + total.rounding
     if total.to_pay is not None and abs(total.to_pay - whole) <= tolerance + abs(total.rounding):
         return total.to_pay
-    if any(line.kind is LineKind.ROUNDING for line in order.lines):  # the shop may count it in already
+    if has_rounding_line(order):  # the shop may count it in already
         return min((whole, total.gross), key=lambda amount: abs(amount - written))
     return whole
+
+
+def has_rounding_line(order: Order) -> bool:
+    """Whether a line of the order carries its rounding."""
+    rounding = LineKind.ROUNDING
+    for line in order.lines:  # noqa: SIM110 - `any` over a generator costs three times as much
+        if line.kind is rounding:
+            return True
+    return False
 
 
 def _by_rule(amount: Decimal, rule: str) -> Decimal:

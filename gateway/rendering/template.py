@@ -6,7 +6,7 @@ import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from decimal import InvalidOperation
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,10 @@ from gateway.errors import ProblemsFound
 from gateway.rendering.characters import Charset
 from gateway.rendering.checking import Checker, Part
 from gateway.rendering.desk import Desk, RecordProblems
+from gateway.rendering.flattening import NotFlat, flat
 from gateway.rendering.identity import Identity
-from gateway.rendering.language import TemplateLanguage
+from gateway.rendering.language import VISIBLE, TemplateLanguage
+from gateway.rendering.quick import TROUBLE, QuickLanguage, QuickRecord
 from gateway.rendering.settings import Declaration, Where, bind_lookups, bind_settings, declared
 from gateway.rendering.sources import SUFFIX, Source, locate, not_found
 from gateway.rendering.vat import VatRates
@@ -34,10 +36,16 @@ VAT_RATES = "vat_rates.yaml"
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """The text of a record, and what was cut, replaced or rounded in it (warnings)."""
+    """The bytes of a record in their encoding, and what was cut, replaced or rounded in it (warnings)."""
 
-    text: str
+    data: bytes
+    encoding: str
     notes: tuple[Problem, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The record as people read it."""
+        return self.data.decode(self.encoding)
 
 
 class Template:
@@ -50,7 +58,14 @@ class Template:
     suffix = ".xml"
 
     def __init__(
-        self, name: str, version: str, kind: str, encoding: str, language: TemplateLanguage, settings: Any
+        self,
+        name: str,
+        version: str,
+        kind: str,
+        encoding: str,
+        language: TemplateLanguage,
+        settings: Any,
+        quick: Callable[[], QuickRecord | None] = lambda: None,
     ) -> None:
         self.name = name
         self.version = version
@@ -58,6 +73,7 @@ class Template:
         self.encoding = encoding
         self.settings = settings
         self._language = language
+        self._make_quick = cache(quick)
         self._compiled = language.get_template(name + SUFFIX)
         self._gathered = {block: _gathering(blocks) for block, blocks in self._compiled.blocks.items()}
 
@@ -72,6 +88,13 @@ class Template:
 
     def record(self, document: msgspec.Struct, identity: Identity) -> Rendered:
         """One record of a pack. Raises RecordProblems with all that keeps this document from being written."""
+        quick = self._make_quick()
+        if quick is not None:
+            try:
+                visible = {"document": document, "settings": self.settings, "identity": identity}
+                return Rendered(quick(visible), self.encoding)
+            except TROUBLE:
+                pass  # rendered below, where problems get their words
         return self._write(document, identity, ("head", "tail"))
 
     def tail(self) -> str:
@@ -95,11 +118,12 @@ class Template:
                 recorder.problems.append(self._failure(error))
                 text = ""
         if not recorder.problems and not recorder.notes:
-            return Rendered(text)
+            return Rendered(self.encode(text), self.encoding)
         record = f"{self.kind} {KINDS[self.kind].key_of(document)}"  # type: ignore[arg-type]  # its kind is checked
         if recorder.problems:
             raise RecordProblems([problem.at(record=record) for problem in recorder.problems])
-        return Rendered(text, tuple(note.at(record=record) for note in recorder.notes))
+        notes = tuple(note.at(record=record) for note in recorder.notes)
+        return Rendered(self.encode(text), self.encoding, notes)
 
     def _run(self, without: tuple[str, ...], visible: dict[str, Any]) -> str:
         """The ordinary rendering, with some blocks of the envelope left blank."""
@@ -159,6 +183,7 @@ def load(
         encoding,
         language,
         bound,
+        partial(draft.quick, tables, encoding),
     )
 
 
@@ -194,6 +219,14 @@ class _Draft:
         document = KINDS[self.kind].document
         tables = tuple(self.declaration.lookups)
         return Checker(self.chain, self._parts, document, self.declaration.struct(), tables).run()
+
+    def quick(self, tables: Mapping[str, Mapping[str, str]], encoding: str) -> QuickRecord | None:
+        """The quick rendering of a record, where the template can be brought into that form."""
+        try:
+            tree = flat(self.chain, self._parts, VISIBLE)
+        except NotFlat:
+            return None
+        return QuickLanguage(Charset(encoding), tables, self.vat_rates, VISIBLE).function(tree)
 
     def compile(self, language: TemplateLanguage | None = None) -> list[Problem]:
         """Compile all files, those that are included as well; what only the compiler finds."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.documents import LineKind, Order
-from gateway.rendering.sums import RULES
+from gateway.documents import Order
+from gateway.rendering.sums import RULES, has_rounding_line
 
 _HISTORY = {"high": "historyHigh", "low": "historyLow", "third": "historyThird"}
 
@@ -59,7 +59,7 @@ def rounding_rule(order: Order) -> str:
     `none` where nothing was rounded or a line of the order carries the rounding already; `item` where no rule
     leads to the shop's amount, so that the difference must be written as an item of its own.
     """
-    if not order.total.rounding or any(line.kind is LineKind.ROUNDING for line in order.lines):
+    if not order.total.rounding or has_rounding_line(order):
         return "none"
     gross = order.total.gross
     if gross is None:

@@ -9,7 +9,8 @@ from lxml import etree
 
 from gateway.documents import LineKind, Order
 from gateway.mapping import Reading
-from gateway.mapping.conditions import BadCondition, compile_condition
+from gateway.mapping.expressions import BadExpression, compile_expression
+from gateway.mapping.fields import Field
 from gateway.mapping.lookups import Lookup
 from gateway.mapping.paths import BadPath, compile_path, text_of
 from gateway.mapping.unreadable import Unreadable
@@ -182,5 +183,5 @@ def test_codes_without_a_lookup_must_be_exact(read: Read) -> None:
      "value | map('upper')", "cycler", "text.__globals__", "value is sameas value", "1 }}{{ 2", ""],
 )  # fmt: skip
 def test_a_condition_reaches_nothing_but_its_names(source: str) -> None:
-    with pytest.raises(BadCondition):
-        compile_condition(source, ("status",))
+    with pytest.raises(BadExpression):
+        compile_expression(source, {"status": Field("status", "text")})

@@ -1,0 +1,182 @@
+"""A template with all that it extends, imports and includes as one flat piece: the record alone.
+
+The flat piece writes what the ordinary rendering writes, with fewer steps: no context is passed from file to file,
+and a macro stands where it was called. What cannot be brought into this form is rendered the ordinary way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jinja2 import nodes
+
+from gateway.rendering.checking import Part
+
+_RECORD = "record"
+_HARMLESS = (nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport, nodes.Macro)
+
+
+class NotFlat(Exception):
+    """The template is to be rendered the ordinary way."""
+
+
+def flat(chain: list[Part], parts: Mapping[str, Part], visible: tuple[str, ...]) -> nodes.Template:
+    """The block `record` of a template by itself. Raises NotFlat.
+
+    chain: the template, then what it extends. visible: the names that every file sees.
+    """
+    owner = next((part for part in chain if _record_of(part) is not None), None)
+    block = _record_of(owner) if owner is not None else None
+    if owner is None or block is None:
+        raise NotFlat
+    for part in chain:
+        if not all(isinstance(node, _HARMLESS) or _is_text(node) for node in part.tree.body):
+            raise NotFlat  # a `set` outside of the blocks
+    flattener = _Flattener(parts)
+    body = flattener.body(_copied(block.body), flattener.macros_of(owner))
+    whole = nodes.Template([nodes.With([], [], body, lineno=1)], lineno=1)
+    if next(whole.find_all((nodes.Block, nodes.Import, nodes.FromImport, nodes.Include, nodes.Macro)), None):
+        raise NotFlat
+    if _free(whole.body) - set(visible):
+        raise NotFlat
+    return whole
+
+
+def _record_of(part: Part) -> nodes.Block | None:
+    return next((block for block in part.tree.find_all(nodes.Block) if block.name == _RECORD), None)
+
+
+def _is_text(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Output) and all(isinstance(child, nodes.TemplateData) for child in node.nodes)
+
+
+class _Flattener:
+    """Puts macros and included files where they are called."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self._parts = parts
+        self._depth = 0
+
+    def macros_of(self, part: Part) -> dict[str, nodes.Macro]:
+        """The macros that a file defines, and those that it imports by name."""
+        found = {}
+        for node in part.tree.body:
+            if isinstance(node, nodes.Macro):
+                found[node.name] = node
+            elif isinstance(node, nodes.FromImport):
+                found.update(self._imported(node))
+            elif isinstance(node, nodes.Import):
+                raise NotFlat
+        return found
+
+    def body(self, body: list[nodes.Node], macros: Mapping[str, nodes.Macro]) -> list[nodes.Node]:
+        """The statements, with every macro call replaced by the macro's own ones."""
+        self._depth += 1
+        if self._depth > 20:
+            raise NotFlat
+        written: list[nodes.Node] = []
+        for node in body:
+            match node:
+                case nodes.Output():
+                    written += self._output(node, macros)
+                    continue
+                case nodes.If():
+                    self._plain(node.test, macros)
+                    node.body, node.else_ = self.body(node.body, macros), self.body(node.else_, macros)
+                    node.elif_ = [
+                        each for each in self.body(list(node.elif_), macros) if isinstance(each, nodes.If)
+                    ]
+                case nodes.For():
+                    self._plain(node.iter, macros)
+                    node.body, node.else_ = self.body(node.body, macros), self.body(node.else_, macros)
+                case nodes.With():
+                    for value in node.values:
+                        self._plain(value, macros)
+                    node.body = self.body(node.body, macros)
+                case nodes.Assign():
+                    self._plain(node.node, macros)
+                case nodes.FromImport():
+                    macros = {**macros, **self._imported(node)}
+                    continue
+                case _:
+                    raise NotFlat
+            written.append(node)
+        self._depth -= 1
+        return written
+
+    def _imported(self, node: nodes.FromImport) -> dict[str, nodes.Macro]:
+        named = node.template
+        part = self._parts.get(named.value) if isinstance(named, nodes.Const) else None
+        if part is None:
+            raise NotFlat
+        theirs = self.macros_of(part)
+        found = {}
+        for entry in node.names:
+            name, alias = entry if isinstance(entry, tuple) else (entry, entry)
+            if name not in theirs:
+                raise NotFlat
+            found[alias] = theirs[name]
+        return found
+
+    def _output(self, node: nodes.Output, macros: Mapping[str, nodes.Macro]) -> Iterator[nodes.Node]:
+        plain: list[nodes.Expr] = []
+        for child in node.nodes:
+            if isinstance(child, nodes.Call) and isinstance(child.node, nodes.Name) and child.node.name in macros:
+                if plain:
+                    yield nodes.Output(plain, lineno=node.lineno)
+                    plain = []
+                yield self._called(child, macros[child.node.name], macros)
+            else:
+                self._plain(child, macros)
+                plain.append(child)
+        if plain:
+            yield nodes.Output(plain, lineno=node.lineno)
+
+    def _called(self, call: nodes.Call, macro: nodes.Macro, macros: Mapping[str, nodes.Macro]) -> nodes.Node:
+        """The macro's body with its arguments set."""
+        if call.dyn_args is not None or call.dyn_kwargs is not None or macro.defaults:
+            raise NotFlat
+        names = [argument.name for argument in macro.args]
+        given = dict(zip(names, call.args, strict=False))
+        given |= {keyword.key: keyword.value for keyword in call.kwargs}
+        if list(given) != names or len(call.args) + len(call.kwargs) != len(names):
+            raise NotFlat
+        for value in given.values():
+            self._plain(value, macros)
+        body = _copied(macro.body)
+        if _free(body) - set(names):
+            raise NotFlat  # it sees something else than the place of its call
+        targets: list[nodes.Node] = [nodes.Name(name, "store", lineno=call.lineno) for name in names]
+        return nodes.With(targets, list(given.values()), self.body(body, {}), lineno=call.lineno)
+
+    def _plain(self, node: nodes.Node, macros: Mapping[str, nodes.Macro]) -> None:
+        """Refuse a call anywhere but in an output of its own."""
+        names = {each.name for each in [*node.find_all(nodes.Name), node] if isinstance(each, nodes.Name)}
+        if (
+            names & macros.keys()
+            or isinstance(node, nodes.Call)
+            or next(node.find_all(nodes.Call), None) is not None
+        ):
+            raise NotFlat
+
+
+def _free(body: list[nodes.Node]) -> set[str]:
+    """The names that are read and never set."""
+    names = [name for node in body for name in node.find_all(nodes.Name)]
+    return {name.name for name in names if name.ctx == "load"} - {
+        name.name for name in names if name.ctx != "load"
+    }
+
+
+def _copied(part: Any) -> Any:
+    """A syntax tree that may be changed; names, texts and the environment stay the same objects."""
+    if isinstance(part, list):
+        return [_copied(each) for each in part]
+    if not isinstance(part, nodes.Node):
+        return part
+    twin = object.__new__(type(part))
+    twin.__dict__.update(part.__dict__)
+    for field in part.fields:
+        setattr(twin, field, _copied(getattr(part, field)))
+    return twin

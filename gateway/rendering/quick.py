@@ -1,0 +1,263 @@
+"""The quick rendering of a record: the same Jinja, compiled to fewer steps.
+
+The template is flat (no envelope, no imports), its outputs of one line are joined in one go, and what filters make
+of a text is remembered at each place. It writes a record that has nothing unusual about it; whatever would be told
+(a text that was cut, a character that was replaced, a missing value) raises, and the record is rendered again the
+ordinary way, which alone words problems. So it may refuse whatever it likes, but it never writes another text.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.utils import missing
+from markupsafe import Markup
+
+from gateway.rendering.characters import Charset
+from gateway.rendering.desk import Desk
+from gateway.rendering.filters import FILTERS, TESTS
+from gateway.rendering.vat import VatRates
+
+REMEMBERED = 4096
+"""Values of one output whose text is remembered."""
+
+_OF_TEXT = frozenset({"text", "memo", "code", "compact", "lookup"})
+_KEEPING = frozenset({"text", "memo", "code"})
+"""Filters that give back a clean line as it is."""
+
+_OF_VALUES = frozenset({"amount", "quantity", "boolean"})
+"""Filters whose result is the same for equal values (`10.0` and `10.00`), and needs no escaping."""
+
+
+QuickRecord = Callable[[Mapping[str, Any]], bytes]
+"""From what a template sees to the bytes of a record.
+
+Raises Doubt, and what a broken expression raises in Python, where the ordinary rendering is to look.
+"""
+
+
+class Doubt(Exception):
+    """The record is to be rendered the ordinary way."""
+
+
+TROUBLE = (Doubt, jinja2.UndefinedError, AttributeError, TypeError, ValueError, ArithmeticError)
+"""What a quick rendering raises."""
+
+
+class QuickDesk(Desk):
+    """A desk that tells nothing: it raises Doubt instead."""
+
+    def refuse(self, site: int, code: str, message: str, help_line: str | None, *context: str) -> NoReturn:
+        """Raise Doubt."""
+        raise Doubt
+
+    def note(self, site: int, code: str, message: str, help_line: str | None, *context: str) -> NoReturn:
+        """Raise Doubt."""
+        raise Doubt
+
+    def escaped(self, value: Any) -> str:
+        """A text as XML. Raises Doubt for what is no text, and for characters that XML cannot hold."""
+        if isinstance(value, Markup):
+            raise Doubt
+        return self.write(value, 0)
+
+    def joined(self, parts: tuple[Any, ...]) -> str:
+        """What `~` does."""
+        if Markup in map(type, parts):
+            raise Doubt
+        return self.join(parts, 0)
+
+
+class Remembered(dict[Any, Any]):
+    """From the value of one output to its text (or to its bytes), for the values that were met lately."""
+
+    def __init__(self, make: Callable[[Any], Any], kinds: type | tuple[type, ...]) -> None:
+        self._make = make
+        self._kinds = kinds
+        super().__init__()
+
+    def __missing__(self, value: Any) -> Any:
+        text = self._make(value)
+        if isinstance(value, self._kinds):
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[value] = text
+        return text
+
+
+class QuickGenerator(CodeGenerator):
+    """Writes the Python of a flat template."""
+
+    environment: QuickLanguage
+
+    def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """The names that are always there need no test for being undefined."""
+        if node.ctx == "load" and node.name in self.environment.visible:
+            self.write(frame.symbols.ref(node.name))
+        else:
+            super().visit_Name(node, frame)
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """A plain attribute."""
+        self.write("(")
+        self.visit(node.node, frame)
+        self.write(f").{node.attr}")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """Filters with constant arguments are a table of what was met lately."""
+        inner, steps = _constant_steps(node)
+        if not steps:
+            super().visit_Filter(node, frame)
+            return
+        self.write(f"{self.environment.table(steps, written=False)}[")
+        self.visit(inner, frame)
+        self.write("]")
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """`a ~ b`."""
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """All of it in one piece."""
+        self.writeline("yield ", node)
+        alone = len(node.nodes) == 1
+        if not alone:
+            self.write("b''.join((")
+        for child in node.nodes:
+            self._piece(child, frame)
+            if not alone:
+                self.write(", ")
+        if not alone:
+            self.write("))")
+
+    def _piece(self, child: nodes.Expr, frame: Frame) -> None:
+        """One output as text."""
+        if isinstance(child, nodes.TemplateData):
+            self.write(repr(self.environment.encoded(child.data)))
+            return
+        inner, steps = _constant_steps(child)
+        if steps or not _is_plain(child):
+            self.write(f"{self.environment.table(steps, written=True)}[")
+            self.visit(inner, frame)
+            self.write("]")
+        else:
+            self.write("(")
+            self.visit(child, frame)
+            self.write(").encode('ascii')")
+
+
+class QuickLanguage(jinja2.Environment):
+    """Jinja for one flat template. `visible`: the names that are always there."""
+
+    code_generator_class = QuickGenerator
+
+    def __init__(
+        self,
+        charset: Charset,
+        lookups: Mapping[str, Mapping[str, str]],
+        vat_rates: VatRates | None,
+        visible: tuple[str, ...],
+    ) -> None:
+        super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, optimized=False, cache_size=0)
+        self.visible = visible
+        self._encoding = charset.encoding
+        self._is_clean = charset.is_clean
+        self.desk = QuickDesk(charset, lookups, vat_rates)
+        self.joined = self.desk.joined
+        self._tables: dict[str, Remembered] = {}
+        self.globals.clear()
+        self.filters: dict[str, Callable[..., Any]] = {
+            name: partial(entry.call, self.desk, site=0) for name, entry in FILTERS.items()
+        }
+        self.tests: dict[str, Any] = dict(TESTS)
+
+    def table(self, steps: tuple[nodes.Filter, ...], *, written: bool) -> str:
+        """A new table for some filters with constant arguments; `written`: with the escaping at the end."""
+        calls = [self._call(step) for step in steps]
+        if written and not (steps and FILTERS[steps[-1].name].plain):
+            calls.append(self.desk.escaped)
+        if written:
+            calls.append(self.encoded)
+
+        longest = _longest_kept(steps) if written else None
+        clean, encoding = self._is_clean, self._encoding
+
+        def make(value: Any) -> Any:
+            if longest is not None and type(value) is str and len(value) <= longest and clean(value):
+                return value.encode(encoding)
+            for call in calls:
+                value = call(value)
+            return value
+
+        kinds = (Decimal, bool) if steps and steps[0].name in _OF_VALUES else str
+        name = f"table{len(self._tables)}"
+        self._tables[name] = Remembered(make, kinds)
+        return name
+
+    def function(self, tree: nodes.Template) -> QuickRecord:
+        """The function of a flat tree."""
+        tree.set_environment(self)
+        code = self.compile(tree, name="record", filename="<quick record>")
+        namespace: dict[str, Any] = {"environment": self, "__file__": "<quick record>", **self._tables}
+        exec(code, namespace)  # noqa: S102 - what Jinja compiled of a template that was checked
+        root = namespace["root"]
+
+        def record(visible: Mapping[str, Any]) -> bytes:
+            return b"".join(root(SimpleNamespace(resolve_or_missing=lambda name: visible.get(name, missing))))
+
+        return record
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes of a text; a character that the encoding lacks becomes a reference."""
+        return text.encode(self._encoding, "xmlcharrefreplace")
+
+    def _call(self, step: nodes.Filter) -> Callable[[Any], Any]:
+        arguments = [argument.as_const() for argument in step.args]
+        named: dict[str, Any] = {str(keyword.key): keyword.value.as_const() for keyword in step.kwargs}
+        call = self.filters[step.name]
+        return lambda value: call(value, *arguments, **named)
+
+
+def _constant_steps(node: nodes.Expr) -> tuple[nodes.Expr, tuple[nodes.Filter, ...]]:
+    """The filters at the end of an expression whose result depends on the value alone, and what they work on."""
+    steps: list[nodes.Filter] = []
+    inner: Any = node
+    while isinstance(inner, nodes.Filter) and inner.name in _OF_TEXT | _OF_VALUES and _has_constants(inner):
+        steps.append(inner)
+        inner = inner.node
+    return (inner, tuple(reversed(steps))) if steps else (node, ())
+
+
+def _longest_kept(steps: tuple[nodes.Filter, ...]) -> int | None:
+    """How long a clean line may be that all of the filters give back as it is; None where one does more."""
+    longest = sys.maxsize
+    for step in steps:
+        if step.name not in _KEEPING:
+            return None
+        given = [*step.args, *(keyword.value for keyword in step.kwargs)]
+        longest = min([longest, *(each.as_const() for each in given if each.as_const() is not None)])
+    return longest
+
+
+def _has_constants(node: nodes.Filter) -> bool:
+    given = [*node.args, *(keyword.value for keyword in node.kwargs)]
+    return (
+        node.dyn_args is None and node.dyn_kwargs is None and all(isinstance(each, nodes.Const) for each in given)
+    )
+
+
+def _is_plain(node: nodes.Expr) -> bool:
+    """Whether the output is a number, a date or a flag, which needs no escaping."""
+    return isinstance(node, nodes.Filter) and FILTERS[node.name].plain
