@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from gateway.rendering.filters import FILTERS
+from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.settings import Declaration, declared
+from gateway.rendering.shapes import Loop, fields_of
 from gateway.rendering.sources import FOLDER, Sources
 
 
@@ -20,6 +21,22 @@ def filter_table() -> str:
         call = f"{name}({entry.arguments.replace('`', '')})" if entry.arguments else name
         rows.append(f"| `{call}` | {entry.line} | `{entry.example}` |")
     return "\n".join(_escaped(row) for row in rows)
+
+
+def test_table() -> str:
+    """All tests (`x is none`) as a Markdown table."""
+    rows = ["| test | holds for |", "|---|---|"]
+    for name, test in sorted(TESTS.items()):
+        line = " ".join((test.__doc__ or "").split("\n\n")[0].split())
+        rows.append(f"| `is {name}` | {line} |")
+    return "\n".join(_escaped(row) for row in rows)
+
+
+def loop_table() -> str:
+    """What may be asked of `loop`, as a Markdown table."""
+    rows = ["| name | is a |", "|---|---|"]
+    rows += [f"| `loop.{name}` | {shape.noun()} |" for name, shape in fields_of(Loop).items()]
+    return "\n".join(rows)
 
 
 def settings_table(target: str) -> str:
@@ -46,6 +63,8 @@ def lookup_table(target: str) -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "filters": filter_table,
+    "tests": test_table,
+    "loop": loop_table,
     "pohoda settings": lambda: settings_table("pohoda"),
     "pohoda lookups": lambda: lookup_table("pohoda"),
 }

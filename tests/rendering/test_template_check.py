@@ -10,6 +10,7 @@ import pytest
 from gateway.diagnostics import render, render_all
 from gateway.errors import ProblemsFound
 from gateway.rendering import check, load
+from gateway.rendering.reachability import remarks
 
 Lay = Callable[..., Path]
 
@@ -199,3 +200,66 @@ def test_a_name_that_tells_no_kind_is_refused(site: Path) -> None:
 
 def test_the_shipped_template_has_no_problems() -> None:
     assert check("pohoda/order") == ()
+
+
+# -- what is never written -------------------------------------------------------------------------------
+
+
+def test_a_block_that_the_extended_template_lacks_is_told(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = lay("{{ super() }}{% endblock %}{% block recrod %}x")
+    monkeypatch.chdir(site)
+    [problem] = remarks("mine/order", site=site)
+    assert render(problem).splitlines()[0] == (
+        "warning[T019]: the block `recrod` is never written: `mine/_envelope.xml.j2` has no such block"
+    )
+    assert problem.help == "the blocks there are `head`, `record`, `tail`"
+    assert check("mine/order", site=site) == (), "it is a remark and keeps nothing from working"
+
+
+@pytest.mark.parametrize(
+    ("body", "remark"),
+    [
+        ("{% if false %}x{% endif %}", "warning T020 this condition is always false"),
+        ("{% if not 0 %}x{% endif %}", "warning T020 this condition is always true"),
+        (
+            "{% if document.payment %}x{% endif %}",
+            "note T020 this condition is always true: `document.payment` is always there",
+        ),
+        (
+            "{% if document.number is none %}x{% endif %}",
+            "note T020 this condition is always false: `document.number` is always there",
+        ),
+        (
+            "{% for line in document.lines %}{% if line.total %}x{% endif %}{% endfor %}",
+            "note T020 this condition is always true: `line.total` is always there",
+        ),
+        (
+            "{% if document.number and document.billing is none %}x{% endif %}",
+            "note T020 this condition is always false: `document.billing` is always there",
+        ),
+    ],
+)
+def test_a_decided_condition_is_told(lay: Lay, body: str, remark: str) -> None:
+    found = [f"{each.level} {each.code} {each.message}" for each in remarks("mine/order", site=lay(body))]
+    assert found == [remark]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% if document.delivery %}x{% endif %}",
+        "{% if document.delivery and document.delivery != document.billing %}x{% endif %}",
+        "{% if document.number %}x{% endif %}",
+        "{% if document.lines %}x{% endif %}",
+        "{% if document.cancelled or document.payment.paid %}x{% endif %}",
+        "{% set there = document.billing if document.cancelled else none %}{% if there %}x{% endif %}",
+        "{% macro m(p) %}{% if p %}x{% endif %}{% endmacro %}{{ m(document.billing) }}{{ m(document.delivery) }}",
+        "{% if settings.centre_missing is defined %}x{% endif %}",
+    ],
+)
+def test_a_condition_that_may_go_either_way_is_no_remark(lay: Lay, body: str) -> None:
+    assert remarks("mine/order", site=lay(body)) == ()
+
+
+def test_the_shipped_template_has_no_remarks() -> None:
+    assert remarks("pohoda/order") == ()
