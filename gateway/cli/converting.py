@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from gateway import library
-from gateway.cli.main import Session, session_of
+from gateway.cli.choosing import borrow, pair, with_option
+from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
-from gateway.diagnostics import Problem, plural
+from gateway.diagnostics import plural
 from gateway.errors import GatewayError, ProblemsFound, UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from gateway.mapping import Mapping
     from gateway.rendering import Schema, Template
 
-_Settings = dict[str, object]
-_Lookups = dict[str, dict[str, str]]
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(epilog=EXIT_CODES)(convert)
 
 
 def convert(
@@ -122,21 +124,11 @@ def _prepare(job: _Job) -> tuple[Mapping, Template, Schema | None]:
     try:
         template = rendering.load(job.template, settings=job.settings, lookups=job.lookups, site=job.site)
     except ProblemsFound as error:
-        raise ProblemsFound([_with_option(problem) for problem in error.problems]) from None
+        raise ProblemsFound([with_option(problem) for problem in error.problems]) from None
     return (
         mapping.load(job.mapping, site=job.site, overrides=overrides),
         template,
         rendering.load_schema(job.schema, site=job.site) if job.schema else None,
-    )
-
-
-def _with_option(problem: Problem) -> Problem:
-    """A missing setting is told with the option that gives it: without a configuration there is no other way."""
-    if problem.code != "T010":
-        return problem
-    name = problem.message.split("`")[1]
-    return msgspec.structs.replace(
-        problem, help=f"add `--set {name}=…`, or take all of a route: `--route NAME`; {problem.help}"
     )
 
 
@@ -151,7 +143,9 @@ def _job(
     *,
     validate: bool,
 ) -> _Job:
-    given = dict(_pair(text) for text in settings)
+    from gateway.workbench.goldens import schema_beside
+
+    given = dict(pair(text) for text in settings)
     if route:
         return _job_of_route(session.config(), route, given, origin, validate=validate)
     if not mapping or not template:
@@ -162,11 +156,11 @@ def _job(
     if session.config_path.exists():
         config = session.config()
         site = config.site
-        found = _borrowed(config, mapping, template)
+        found = borrow(config, mapping, template)
         if found is not None:
             settings_of, lookups, lender = found
             session.terminal.note(f"settings and lookups of {lender} ({session.config_path})")
-    chosen: str | None = schema or _schema_beside(template, site)
+    chosen: str | None = schema or schema_beside(template, site)
     return _Job(
         mapping,
         template,
@@ -178,20 +172,6 @@ def _job(
         None,
         site,
     )
-
-
-def _borrowed(config: Config, mapping: str, template: str) -> tuple[_Settings, _Lookups, str] | None:
-    """Settings, lookups and whose they are: those of a route with this mapping and template, else those of the
-    only target that the template writes for. In doubt nobody's: those of another shop would be a guess.
-    """
-    users = [(route, to) for route in config.routes.values() for to in route.to if to.template == template]
-    for route, to in users:
-        if route.mapping == mapping:
-            return to.settings, to.lookups, f"the route {route.name}"
-    if len({to.id for _, to in users}) != 1:
-        return None
-    target = users[0][1]
-    return target.own_settings, target.own_lookups, f"the target {target.id}, without those of its routes"
 
 
 def _job_of_route(config: Config, name: str, given: dict[str, object], origin: str, *, validate: bool) -> _Job:
@@ -210,19 +190,6 @@ def _job_of_route(config: Config, name: str, given: dict[str, object], origin: s
         spec.totals,
         config.site,
     )
-
-
-def _pair(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--set {text}: write NAME=VALUE")
-    return name, value
-
-
-def _schema_beside(template: str, site: Path | None) -> str | None:
-    """The schema of a template's own folder: `pohoda/data` for `pohoda/order`."""
-    name = f"{Path(template).parent.name}/data"
-    return name if library.find("xsd", name, ".xsd", site) is not None else None
 
 
 def _write(

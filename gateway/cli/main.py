@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -120,7 +121,9 @@ def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
 
 def _valued() -> frozenset[str]:
     """The options of all commands that have a value, as they are written."""
-    commands: Any = typer.main.get_group(app).commands.values()
+    commands: list[Any] = list(typer.main.get_group(app).commands.values())
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()  # those below `new`
     return frozenset(
         name
         for command in commands
@@ -130,15 +133,31 @@ def _valued() -> frozenset[str]:
     )
 
 
+def _rooms() -> Iterable[Any]:
+    """The files of the commands, in the order of the help."""
+    from gateway.cli import (
+        author,
+        checking,
+        comparing,
+        connect,
+        converting,
+        explaining,
+        operate,
+        safekeeping,
+        starting,
+        testing,
+        workbench,
+    )
+
+    yield from (author, checking, testing, workbench, comparing, converting, explaining, operate, connect)
+    yield from (safekeeping, starting)
+
+
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
-    from gateway.cli import author, connect, operate, safekeeping
-
     if not app.registered_commands:
-        author.register(app)
-        operate.register(app)
-        connect.register(app)
-        safekeeping.register(app)
+        for room in _rooms():
+            room.register(app)
     debug = "--debug" in sys.argv
     try:
         code = app(_global_first(sys.argv[1:], _valued()), prog_name="gateway", standalone_mode=False)

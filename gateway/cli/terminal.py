@@ -119,3 +119,9 @@ class _Bar:
 
 def _no_bar(steps: int = 1, note: str = "") -> None:
     """Where nobody watches."""
+
+
+def cut(text: str, width: int = 44) -> str:
+    """A text on one line, shortened to a width."""
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= width else f"{text[: width - 1]}…"

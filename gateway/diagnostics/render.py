@@ -45,6 +45,21 @@ def one_line(problem: Problem) -> str:
     return printable(f"{place}{problem.level}[{problem.code}]: {record}{problem.message}")
 
 
+def github_line(problem: Problem) -> str:
+    """The workflow command that makes an annotation of a problem at its line."""
+    word = {"error": "error", "warning": "warning", "note": "notice"}[problem.level]
+    place: list[str] = []
+    if problem.span is not None:
+        place.append(f"file={_property(problem.span.file)}")
+        place += [f"line={problem.span.line}"] if problem.span.line else []
+        place += [f"col={problem.span.column}"] if problem.span.column else []
+    place.append(f"title={_property(problem.code)}")
+    message = f"{problem.record}: {problem.message}" if problem.record else problem.message
+    if problem.help:
+        message = f"{message}\nhelp: {problem.help}"
+    return f"::{word} {','.join(place)}::{_data(message)}"
+
+
 def count_line(problems: Sequence[Problem], files: int) -> str:
     """The closing line of a check: `2 errors, 1 warning in 5 files`."""
     errors = sum(problem.level == "error" for problem in problems)
@@ -63,6 +78,16 @@ def plural(count: int, noun: str) -> str:
 def printable(text: str) -> str:
     """Text from outside without control characters, so that it can neither colour nor break a line."""
     return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in text)
+
+
+def _data(text: str) -> str:
+    """Text of a workflow command, which ends at a line break."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """A value in the head of a workflow command."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _excerpt(span: Span, label: str | None, gutter: str, bar: str) -> list[str]:

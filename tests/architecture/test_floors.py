@@ -15,7 +15,7 @@ FLOORS = {
     2: {"mapping", "rendering"},
     3: {"endpoints", "store"},
     4: {"config"},
-    5: {"exchange"},
+    5: {"exchange", "workbench"},
     6: {"daemon"},
     7: {"cli", "web", "__main__"},
 }

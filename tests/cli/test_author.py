@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -238,3 +239,83 @@ def test_an_unknown_code_is_told(gateway: Gateway) -> None:
 
 def test_an_explanation_can_be_had_as_json(gateway: Gateway) -> None:
     assert set(gateway("explain", "D004", "--json").json) == {"code", "title", "why", "bad", "good", "do"}
+
+
+# -- check --format, schema ------------------------------------------------------------------------------
+
+
+def test_problems_as_annotations_of_a_workflow(gateway: Gateway, site: TestSite) -> None:
+    site.configure(replace=("origin:", "orign:"))
+    outcome = gateway("check", "config.yaml", "--format", "github")
+    assert (outcome.code, outcome.err) == (4, "")
+    assert outcome.out == (
+        "::error file=config.yaml,line=15,col=5,title=C001::unknown key `orign`"
+        "%0Ahelp: there is an option with a similar name: `origin`\n"
+    )
+
+
+def test_json_has_a_short_form(gateway: Gateway, site: TestSite) -> None:
+    assert (
+        gateway("check", "config.yaml", "--json").json == gateway("check", "config.yaml", "--format", "json").json
+    )
+
+
+def test_a_template_with_a_remark_is_doubtful_and_fails_only_when_strict(gateway: Gateway, site: TestSite) -> None:
+    folder = site.folder / "templates" / "mine"
+    folder.mkdir(parents=True)
+    lost = '{% extends "pohoda/order.xml.j2" %}\n{% block recrod %}{% endblock %}\n'
+    (folder / "order.xml.j2").write_text(lost)
+    outcome = gateway("check", "templates")
+    assert (outcome.code, outcome.out[0]) == (0, "!")
+    assert "warning[T019]: the block `recrod` is never written" in outcome.err
+    assert gateway("check", "templates", "--strict").code == 3
+
+
+@pytest.mark.parametrize("name", ["mapping", "config"])
+def test_the_committed_schemas_are_current(gateway: Gateway, name: str) -> None:
+    committed = (ROOT / "gateway" / "schemas" / f"{name}.json").read_text(encoding="utf-8")
+    assert gateway("schema", name).out == committed, "run `gateway schema --write`"
+
+
+def test_nothing_that_is_written_from_the_code_is_old(gateway: Gateway) -> None:
+    outcome = gateway("schema", "--write", "--dry-run")
+    assert outcome.out == "next: the same without --dry-run\n"
+
+
+def test_an_unknown_schema(gateway: Gateway) -> None:
+    outcome = gateway("schema", "nope")
+    assert (outcome.code, outcome.err) == (2, "gateway: there is no schema `nope`; there are mapping and config\n")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted(path for path in (ROOT / "mappings").rglob("*.yaml") if path.parent.name != "shared"),
+        ROOT / "config.yaml",
+        ROOT / "gateway/library/site/config.yaml",
+    ],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_every_file_names_its_schema_in_the_first_line(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema=")
+    place = path.parent if "site" not in path.parts else ROOT
+    name = "mapping" if "mappings" in path.parts else "config"
+    assert (place / first.rpartition("=")[2]).resolve() == ROOT / "gateway" / "schemas" / f"{name}.json"
+
+
+def test_a_new_site_names_the_schema_of_this_installation(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gateway("init", "site")
+    first = (tmp_path / "site" / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == f"# yaml-language-server: $schema={ROOT.as_posix()}/gateway/schemas/config.json"
+
+
+def test_the_schema_of_the_configuration_takes_what_people_write() -> None:
+    schema = json.loads((ROOT / "gateway/schemas/config.json").read_text(encoding="utf-8"))
+    route = schema["$defs"]["RouteModel"]["properties"]
+    assert {"from", "mapping", "to", "every"} <= set(route)
+    assert route["schedule"]["anyOf"][0]["anyOf"][0] == {"type": ["string", "number"]}
+    assert "required" not in schema

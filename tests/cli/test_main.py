@@ -15,10 +15,23 @@ from tests.cli.conftest import Gateway
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
-COMMANDS = ["init", "check", "convert", "explain", "run", "status", "show", "retry", "hold", "release", "adopt"]
-COMMANDS += ["forget", "probe", "trust-host", "backup", "restore"]
-CHANGING = ["run", "retry", "hold", "release", "adopt", "forget"]
-READING = ["check", "explain", "run", "status", "show", "convert", "backup", "restore"]
+COMMANDS = ["init", "check", "test", "try", "trace", "diff", "convert", "explain", "schema", "run", "status"]
+COMMANDS += [
+    "show",
+    "retry",
+    "hold",
+    "release",
+    "adopt",
+    "forget",
+    "probe",
+    "trust-host",
+    "backup",
+    "restore",
+    "new",
+]
+CHANGING = ["test", "schema", "run", "retry", "hold", "release", "adopt", "forget"]
+READING = ["check", "test", "try", "trace", "diff", "explain", "run", "status", "show", "convert"]
+READING += ["backup", "restore"]
 
 
 def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ LETTERS = {
     "schema": "X",
     "source": "S",
     "template": "T",
+    "workbench": "W",
 }
 
 
@@ -61,7 +62,7 @@ def test_an_explanation_is_short_and_says_what_to_do(code: str) -> None:
     assert found.good or found.bad
 
 
-@pytest.mark.parametrize("file", ["config", "endpoint", "exchange"])
+@pytest.mark.parametrize("file", ["config", "endpoint", "exchange", "workbench"])
 def test_the_lines_fit_a_terminal(file: str) -> None:
     codes = yaml.safe_load((FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
     for code, texts in codes.items():

@@ -12,6 +12,7 @@ from gateway.diagnostics import (
     Span,
     count_line,
     from_json,
+    github_line,
     has_errors,
     one_line,
     plural,
@@ -157,3 +158,18 @@ def test_a_problem_learns_its_place_only_where_it_has_none() -> None:
     other = Span(file="other")
     assert bare.at(SPAN, record="order 1").span == SPAN
     assert FULL.at(other, record="order 2") == FULL
+
+
+def test_an_annotation_for_a_workflow_is_one_line_with_its_place() -> None:
+    assert github_line(FULL) == (
+        "::error file=orders.xml,line=7,col=9,title=D004::"
+        + (f"{FULL.record}: " if FULL.record else "")
+        + "the lookup `line_kind` has no entry for `chair`%0Ahelp: add a line for it"
+    )
+
+
+def test_an_annotation_of_a_note_without_a_place_escapes_what_would_end_it() -> None:
+    problem = Problem(
+        code="S007", level="note", message="100 % of a,b: nothing\nhere", span=Span(file="a,b:c.xml")
+    )
+    assert github_line(problem) == "::notice file=a%2Cb%3Ac.xml,title=S007::100 %25 of a,b: nothing%0Ahere"

@@ -1,0 +1,191 @@
+"""`gateway check`: configuration, mappings, templates and schemas, all problems in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gateway.cli.files import SUFFIXES, files_below, files_of_site, root_of, site_of
+from gateway.cli.main import EXIT_CODES, Session, session_of
+from gateway.clock import monotonic
+from gateway.diagnostics import Problem, Span, count_line, github_line, one_line, plural
+from gateway.errors import ConfigError, ProblemsFound, UsageError
+
+if TYPE_CHECKING:
+    from gateway.cli.terminal import Terminal
+    from gateway.config import Config
+
+_UNLOADED = "does not load"
+_Result = tuple[str, str, tuple[Problem, ...]]
+Format = Literal["text", "json", "github"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(epilog=EXIT_CODES)(check)
+
+
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders to check; none = the whole site and what ships with it."),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="text, json, or github: annotations for a workflow there.")
+    ] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+) -> None:
+    """Check configuration, mappings, templates and schemas, all problems in one run."""
+    session = session_of(context)
+    started = monotonic()
+    results = list(_check_files(session, paths) if paths else _check_site(session))
+    problems = [problem for _, _, found in results for problem in found]
+    bad = any(problem.level == "error" or (strict and problem.level == "warning") for problem in problems)
+    if as_json or form == "json":
+        session.terminal.json(
+            [
+                {"file": name, "about": about, "problems": [problem.as_json() for problem in found]}
+                for name, about, found in results
+            ]
+        )
+    elif form == "github":
+        for problem in problems:
+            session.terminal.result(github_line(problem))
+    else:
+        _report(session.terminal, results, monotonic() - started, bad=bad)
+    if bad:
+        unloaded = any(about == _UNLOADED for _, about, _ in results)
+        raise typer.Exit(ConfigError.exit_code if unloaded else ProblemsFound.exit_code)
+
+
+def _report(terminal: Terminal, results: list[_Result], seconds: float, *, bad: bool) -> None:
+    problems = [problem for _, _, found in results for problem in found]
+    width = max((len(name) for name, _, _ in results), default=0)
+    for name, about, found in results:
+        errors = any(problem.level == "error" for problem in found)
+        told = [problem for problem in found if problem.level != "note"]
+        mark = terminal.mark("bad" if errors else "doubtful" if told else "good")
+        shown = one_line_without_place(found[0]) if found else about
+        terminal.result(f"{mark} {name.ljust(width)}  {shown}")
+    terminal.problems(problems)
+    terminal.result(f"{count_line(problems, len(results))} ({seconds:.2f} s)")
+    if bad:
+        codes = sorted({problem.code for problem in problems})
+        terminal.result(f"next: mend the lines above; `gateway explain {codes[0]}` tells more")
+    else:
+        terminal.result("next: `gateway run`, or `gateway run --once` to try it")
+
+
+def one_line_without_place(problem: Problem) -> str:
+    """The short form for a table that names the file already."""
+    import msgspec
+
+    return one_line(msgspec.structs.replace(problem, span=None))
+
+
+def _check_site(session: Session) -> Iterator[_Result]:
+    """The whole site; what is wrong in a file is told there and not once more by the routes that use it."""
+    config: _Result | None = None
+    site = site_of(session)
+    if session.config_path.exists() or session.config_path != Path("config.yaml"):
+        config = _check_config(session)
+    files = [_check_file(path, site) for folder in SUFFIXES for path in files_of_site(folder, site)]
+    if config is not None:
+        told = {problem for _, _, found in files for problem in found}
+        yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
+    yield from files
+
+
+def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
+    site = site_of(session)
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+        files = [file for folder in SUFFIXES for file in files_below(path, folder)] if path.is_dir() else [path]
+        for file in files:
+            if file.name in (session.config_path.name, "config.yaml"):
+                yield _check_config(Session(session.terminal, file))
+            else:
+                yield _check_file(file, site)
+
+
+def _check_config(session: Session) -> _Result:
+    from gateway.exchange.site import prepare_route
+
+    name = str(session.config_path)
+    try:
+        config = session.config()
+    except ConfigError as error:
+        return name, _UNLOADED, error.problems
+    problems = [*config.problems, *config.cautions, *_unknown_addresses(config, name)]
+    for spec in config.routes.values():
+        try:
+            prepare_route(config, spec)
+        except ProblemsFound as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    about = f"{plural(len(config.routes), 'route')}, {plural(len(config.endpoints), 'endpoint')}"
+    return name, about, tuple(problems)
+
+
+def _unknown_addresses(config: Config, name: str) -> list[Problem]:
+    """The addresses of alerts that nothing can be sent to. Looked at here only: the library is slow to load."""
+    if config.alerts is None:
+        return []
+    from gateway.endpoints.notices import why_no_address
+
+    return [
+        Problem(
+            code="C012",
+            message=f"address {number} of `notify` under `alerts` cannot be used: {reason}",
+            span=Span(file=name),
+            help="`gateway probe alerts` sends a test message once it is mended",
+        )
+        for number, address in enumerate(config.alerts.notify, start=1)
+        if (reason := why_no_address(address)) is not None
+    ]
+
+
+def _check_file(path: Path, site: Path | None) -> _Result:
+    from gateway.yamlfile import shorten
+
+    name = shorten(path)
+    checks = {".yaml": _check_mapping, ".yml": _check_mapping, ".j2": _check_template, ".xsd": _check_schema}
+    checker = checks.get(path.suffix)
+    if checker is None:
+        raise UsageError(f"{name}: only .yaml, .j2 and .xsd files can be checked")
+    try:
+        return name, *checker(path, site)
+    except ProblemsFound as error:
+        return name, "", error.problems
+
+
+def _check_mapping(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+    from gateway.mapping import load
+    from gateway.workbench.goldens import run_tests
+
+    mapping = load(str(path), site=site)
+    checked = list(run_tests(mapping, root=root_of(path), site=site))
+    failures = tuple(problem for each in checked for problem in each.outcome.problems)
+    return f"{mapping.kind.name}, {plural(len(checked), 'test')}", failures
+
+
+def _check_template(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+    from gateway.rendering import check as check_template
+    from gateway.rendering.reachability import remarks
+
+    if path.name.startswith("_"):
+        return "part of other templates", ()
+    problems = check_template(str(path), site=site)
+    return "fields, filters and includes are known", problems or remarks(str(path), site=site)
+
+
+def _check_schema(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+    from gateway.rendering import load_schema
+
+    load_schema(str(path))
+    return "resolves, no network", ()

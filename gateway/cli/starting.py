@@ -1,0 +1,201 @@
+"""`gateway new platform`: the first draft of a mapping, from one export of the shop."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway import library
+from gateway.cli.files import site_of
+from gateway.cli.main import EXIT_CODES, Session, session_of
+from gateway.diagnostics import plural
+from gateway.errors import UsageError
+
+if TYPE_CHECKING:
+    from gateway.workbench.scaffold.samples import Sample
+    from gateway.workbench.scaffold.trying import Platform
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    new = typer.Typer(no_args_is_help=True, help="Start something new.", epilog=EXIT_CODES, rich_markup_mode=None)
+    new.command(name="platform", epilog=EXIT_CODES)(platform)
+    new.callback()(_new)
+    app.add_typer(new, name="new")
+
+
+def _new() -> None:
+    """Start something new: `gateway new platform`."""
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the draft and its sample go; `copied` where the sample lies elsewhere."""
+
+    root: Path
+    mapping: Path
+    sample: Path
+    copied: bool
+
+    @property
+    def given(self) -> str:
+        """The sample as tests name it."""
+        return self.sample.relative_to(self.root).as_posix()
+
+
+def platform(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The platform's name: small letters and digits, such as upgates.")],
+    sample: Annotated[Path, typer.Option("--from", help="An export of the shop with at least one order.")],
+    kind: Annotated[str, typer.Option("--kind", help="The kind of document.")] = "order",
+    template: Annotated[str, typer.Option("--template", "-t", help="A template to try the draft with.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Write over a mapping that is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the draft, write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Draft the mapping of a new platform from a sample: what is what, why, how sure, and what is missing."""
+    from gateway.workbench.scaffold.samples import read_sample
+    from gateway.workbench.scaffold.trying import drafted
+    from gateway.workbench.scaffold.writing import Header
+
+    session = session_of(context)
+    places = _places(session, name, kind, sample)
+    if places.mapping.exists() and not force and not dry_run:
+        raise UsageError(f"{_shown(places.mapping)} is there already; `--force` writes over it")
+    taken = read_sample(sample)
+    header = Header(_modeline(places), name, kind, sample.name, taken.source, places.given)
+    made = drafted(taken.survey, sample, header)
+    if dry_run and not as_json:
+        session.terminal.result(made.text.rstrip("\n"))
+    elif not dry_run:
+        _write(places, made.text, sample)
+    if as_json:
+        _as_json(session, places, taken, made)
+        return
+    _report(session, places, taken, made, dry_run=dry_run)
+    _try_template(session, places, template, dry_run=dry_run)
+
+
+def _places(session: Session, name: str, kind: str, sample: Path) -> _Places:
+    from gateway.documents import KINDS
+
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"`{name}` is no name of a platform: small letters, digits, `_` and `-`, such as upgates")
+    if kind not in KINDS:
+        raise UsageError(f"there is no kind `{kind}`; the kinds are {', '.join(KINDS)}")
+    if not sample.is_file():
+        raise UsageError(f"{sample} is no file")
+    root = (site_of(session) or Path.cwd()).resolve()
+    inside = sample.resolve().is_relative_to(root)
+    place = sample.resolve() if inside else root / "samples" / name / sample.name
+    return _Places(root, root / "mappings" / name / f"{kind}.yaml", place, not inside)
+
+
+def _modeline(places: _Places) -> str:
+    """The schema of mappings as an editor finds it from the file: in a clone beside it, else the installed one."""
+    own = places.root / "gateway" / "schemas" / "mapping.json"
+    if own.is_file():
+        return os.path.relpath(own, places.mapping.parent)
+    return str(Path(library.__file__).resolve().parents[1] / "schemas" / "mapping.json")
+
+
+def _write(places: _Places, text: str, sample: Path) -> None:
+    places.mapping.parent.mkdir(parents=True, exist_ok=True)
+    places.mapping.write_text(text, encoding="utf-8")
+    if places.copied:
+        places.sample.parent.mkdir(parents=True, exist_ok=True)
+        places.sample.write_bytes(sample.read_bytes())
+
+
+def _report(session: Session, places: _Places, taken: Sample, made: Platform, *, dry_run: bool) -> None:
+    terminal = session.terminal
+    say = terminal.note if dry_run else terminal.result
+    draft = made.draft
+    counted = Counter(
+        guess.sure for guess in (*draft.guesses, *(guess for rows in draft.lines for guess in rows.guesses))
+    )
+    say(f"{terminal.mark('good')} {_shown(places.mapping)}{' (not written)' if dry_run else ''}")
+    if places.copied:
+        say(f"{terminal.mark('doubtful')} {_shown(places.sample)}  a copy: replace in it what customers gave")
+    say(f"  record      {taken.record}, {plural(len(taken.survey.records), 'record')} looked at")
+    say(f"  fields      {counted['sure']} sure, {counted['likely']} likely, {counted['guess']} guessed")
+    codes = f"; the others have {', '.join(sorted(made.bad))}" if made.bad else ""
+    say(f"  read whole  {made.good} of {plural(made.records, 'record')}{codes}")
+    say(f"  not mapped  {plural(len(draft.unmapped), 'element')}, listed at the end of the file")
+    for text in draft.missing:
+        say(f"{terminal.mark('bad' if text.startswith('MISSING') else 'doubtful')} {text}")
+
+
+def _try_template(session: Session, places: _Places, template: str, *, dry_run: bool) -> None:
+    """Say which template writes this kind and what is to be done next."""
+    terminal = session.terminal
+    say = terminal.note if dry_run else terminal.result
+    kind, site = places.mapping.stem, places.root
+    known = [each for each in library.names("templates", ".xml.j2", site) if _kind_of(each) == kind]
+    if template and template not in known:
+        near = library.similar(template, known)
+        raise UsageError(f"there is no template `{template}` for {kind}s; {_instead(near, known)}")
+    chosen = template or (known[0] if len(known) == 1 else "")
+    if known:
+        schemas = {each: f"{each.partition('/')[0]}/data" for each in known}
+        has = [
+            f"{each} (schema {schemas[each]})"
+            for each in known
+            if library.find("xsd", schemas[each], ".xsd", site)
+        ]
+        say(f"  templates   {', '.join(has or known)}")
+    name = f"{places.mapping.parent.name}/{kind}"
+    with_it = f" --template {chosen}" if chosen else ""
+    if dry_run:
+        terminal.note(f"next: the same without --dry-run, then `gateway try {name} {places.given}{with_it}`")
+        return
+    say(
+        f"next: read {_shown(places.mapping)}, then `gateway test {name}` and "
+        f"`gateway try {name} {places.given}{with_it}`"
+    )
+
+
+def _kind_of(template: str) -> str:
+    return template.rpartition("/")[2].partition("-")[0]
+
+
+def _instead(near: str | None, known: list[str]) -> str:
+    return f"there is one with a similar name: `{near}`" if near else f"there are {', '.join(known) or 'none'}"
+
+
+def _as_json(session: Session, places: _Places, taken: Sample, made: Platform) -> None:
+    draft = made.draft
+    session.terminal.json(
+        {
+            "mapping": str(places.mapping),
+            "sample": str(places.sample),
+            "source": taken.source,
+            "records": made.records,
+            "read": made.good,
+            "problems": dict(made.bad),
+            "fields": [
+                {"field": prefix + guess.field, "sure": guess.sure, "why": guess.why, "sample": guess.sample}
+                for prefix, guesses in (
+                    ("", draft.guesses),
+                    *((f"lines[{rows.each}].", rows.guesses) for rows in draft.lines),
+                )
+                for guess in guesses
+            ],
+            "missing": list(draft.missing),
+            "not_mapped": [path for path, _ in draft.unmapped],
+        }
+    )
+
+
+def _shown(path: Path) -> str:
+    from gateway.yamlfile import shorten
+
+    return shorten(path)

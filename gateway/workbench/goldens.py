@@ -1,0 +1,141 @@
+"""Golden outputs: what a record of a sample must be written as, to the last line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+
+from gateway import library
+from gateway.diagnostics import Problem, has_errors
+from gateway.documents import Document
+from gateway.errors import ProblemsFound
+from gateway.mapping import Mapping, TestOutcome
+from gateway.mapping.selftest import Golden, SelfTest, locate, run_one, sample_reading, tests_of
+from gateway.rendering import Identity, Schema, Template, load_schema
+from gateway.rendering import load as load_template
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a test's record is written as today, beside what its golden file says.
+
+    stored: None where the file is not there yet. path: where it is, or belongs.
+    """
+
+    path: Path
+    name: str
+    stored: str | None
+    written: str
+    encoding: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the file is to be written anew."""
+        return self.stored != self.written
+
+    def difference(self) -> tuple[str, ...]:
+        """The lines that differ, as `diff -u` shows them, without the head; () where the file is not there."""
+        if self.stored is None:
+            return ()
+        lines = unified_diff(self.stored.splitlines(), self.written.splitlines(), lineterm="", n=1)
+        return tuple(line for line in lines if not line.startswith(("---", "+++")))
+
+    def save(self) -> None:
+        """Write the golden file as the record is written today."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(self.written.encode(self.encoding, "xmlcharrefreplace"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of one test with that of its golden file, where it has one and could be written."""
+
+    outcome: TestOutcome
+    written: Written | None = None
+
+
+def run_tests(mapping: Mapping, *, root: Path | None, site: Path | None, only: str = "") -> Iterator[Checked]:
+    """Run the tests of a mapping whose names contain `only` (without case), with their golden files."""
+    for test in tests_of(mapping):
+        if only.casefold() not in test.name.casefold():
+            continue
+        outcome = run_one(mapping, test, root)
+        if test.golden is None or not outcome.passed:
+            yield Checked(outcome)
+        else:
+            yield _compared(mapping, test, test.golden, outcome, root, site)
+
+
+def write_document(template: Template, schema: Schema | None, document: Document, origin: str) -> str:
+    """One document in a pack of its own, checked. Raises ProblemsFound."""
+    identity = Identity.of(origin, template.kind, str(getattr(document, "number", "")))
+    text = template.whole(document, identity).text
+    record = f"{template.kind} {getattr(document, 'number', '')}"
+    problems = schema.check(template.encode(text), record=record) if schema is not None else ()
+    if has_errors(problems):
+        raise ProblemsFound(problems)
+    return text
+
+
+def schema_beside(template: str, site: Path | None) -> str | None:
+    """The schema of a template's own folder: `pohoda/data` for `pohoda/order`."""
+    name = f"{Path(template).parent.name}/data"
+    return name if library.find("xsd", name, ".xsd", site) is not None else None
+
+
+def _compared(
+    mapping: Mapping, test: SelfTest, golden: Golden, outcome: TestOutcome, root: Path | None, site: Path | None
+) -> Checked:
+    try:
+        written = _written(mapping, test, golden, root, site)
+    except ProblemsFound as error:
+        problems = tuple(problem.at(golden.span) for problem in error.problems)
+        return Checked(_failed(outcome, problems))
+    if not written.differs:
+        return Checked(outcome, written)
+    return Checked(_failed(outcome, (_problem(test, golden, written),)), written)
+
+
+def _written(mapping: Mapping, test: SelfTest, golden: Golden, root: Path | None, site: Path | None) -> Written:
+    template = load_template(golden.template, settings=golden.settings, lookups=golden.lookups, site=site)
+    beside = schema_beside(golden.template, site)
+    schema = load_schema(beside, site=site) if beside is not None else None
+    with sample_reading(mapping, test, root) as reading:
+        if reading.document is None:
+            raise ProblemsFound(reading.problems)
+        text = write_document(template, schema, reading.document, mapping.name.partition("/")[0])
+    path = locate(golden.file, root) or (root or Path.cwd()) / golden.file
+    stored = path.read_bytes().decode(template.encoding, "replace") if path.is_file() else None
+    return Written(path, golden.file, stored, _as_stored(text, template.encoding), template.encoding)
+
+
+def _as_stored(text: str, encoding: str) -> str:
+    """The text with the references that its file has for what the encoding lacks."""
+    return text.encode(encoding, "xmlcharrefreplace").decode(encoding)
+
+
+def _failed(outcome: TestOutcome, problems: Sequence[Problem]) -> TestOutcome:
+    return TestOutcome(outcome.name, False, (*outcome.problems, *problems), outcome.span, outcome.differences)  # noqa: FBT003
+
+
+def _problem(test: SelfTest, golden: Golden, written: Written) -> Problem:
+    if written.stored is None:
+        return Problem(
+            code="W002",
+            message=f"there is no golden file `{golden.file}`",
+            span=golden.span,
+            help="`gateway test --update` writes it; read it before you keep it",
+        )
+    lines = written.difference()
+    more = (f"and {len(lines) - _SHOWN} lines more",) if len(lines) > _SHOWN else ()
+    return Problem(
+        code="W001",
+        message=f"the test `{test.name}` is written otherwise than `{golden.file}` says",
+        span=golden.span,
+        help="mend the mapping or the template; where the new output is right, `gateway test --update` keeps it",
+        context=(*lines[:_SHOWN], *more),
+    )

@@ -1,0 +1,197 @@
+"""The text of a drafted mapping: every line with its reason, what is missing, and what was left over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+from gateway.diagnostics import plural
+from gateway.workbench.scaffold.draft import Draft, constant_currency
+from gateway.workbench.scaffold.guess import Guess, Rows
+
+_WIDTH = 115
+_SHOWN = 40
+_BARE = re.compile(r"[A-Za-z_@./][\w@./-]*")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~"})
+_ORDER = (
+    "number", "ordered_at", "currency", "exchange_rate", "status", "payment", "shipping", "billing", "delivery",
+    "customer_note", "shop_note", "total",
+)  # fmt: skip
+_APART = frozenset({"payment", "billing", "delivery", "customer_note", "total"})
+"""Groups of fields with an empty line before them."""
+_PLACES = {"number": "NUMBER", "ordered_at": "DATE", "billing.name": "NAME"}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a record of the sample is read as today, as a test of the mapping."""
+
+    name: str
+    given: str
+    expect: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands above a draft. `source` are the lines of `source:` as a flow table."""
+
+    modeline: str
+    name: str
+    kind: str
+    sample: str
+    source: Mapping[str, Any]
+    given: str
+
+
+def written(draft: Draft, header: Header, tests: Sequence[Expectation]) -> str:
+    """The whole file."""
+    told = (
+        f"{header.name}: a draft from {header.sample} ({plural(len(draft.survey.records), 'record')}). Behind "
+        "every line stands how sure it is, why, and a value of the sample. Read each one, mend it, and take the "
+        "remark away."
+    )
+    lines = [f"# yaml-language-server: $schema={header.modeline}", "#", *_comment(told)]
+    for text in draft.missing:
+        lines += _comment(text)
+    for text in draft.withdrawn:
+        lines += _comment(f"WITHDRAWN {text}: a value of the sample could not be read by the guess")
+    lines += ["version: 1", f"kind: {header.kind}", "key: number", f"source: {flow(header.source)}", "", "fields:"]
+    lines += _fields(_needed(draft), "  ")
+    lines += _lines(draft)
+    lines += _lookups(draft)
+    lines += _tests(tests)
+    lines += _unmapped(draft)
+    return "\n".join(lines) + "\n"
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key)}: {flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(flow(each) for each in value) + "]"
+    return scalar(str(value))
+
+
+def scalar(text: str) -> str:
+    """A text as a YAML scalar, quoted where it must be."""
+    if _BARE.fullmatch(text) and text.casefold() not in _WORDS:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _needed(draft: Draft) -> list[Guess]:
+    """The guesses, with a place held for each field that an order cannot be without."""
+    guesses = list(draft.guesses)
+    have = {guess.field for guess in guesses}
+    for name, place in _PLACES.items():
+        if name in have or (name == "billing.name" and "billing.company" in have):
+            continue
+        path = f"FILL_IN_{place}"
+        rule: Any = {"path": path, "timezone": "Europe/Prague"} if name == "ordered_at" else path
+        guesses.append(Guess(name, rule, "MISSING in the sample", "guess"))
+    if "currency" not in have:
+        guesses.append(
+            Guess("currency", {"value": constant_currency(draft.survey)}, "MISSING in the sample", "guess")
+        )
+    return sorted(guesses, key=lambda guess: _ORDER.index(guess.field.partition(".")[0]))
+
+
+def _fields(guesses: Sequence[Guess], indent: str) -> Iterator[str]:
+    width = min(max((len(f"{guess.field}: {flow(guess.rule)}") for guess in guesses), default=0), 60)
+    group = ""
+    for guess in guesses:
+        now = guess.field.partition(".")[0] if indent == "  " else ""
+        if group not in ("", now) and now in _APART:
+            yield ""
+        group = now
+        yield from _remarked(
+            f"{indent}{guess.field}: {flow(guess.rule)}", _remark(guess), width + len(indent), indent
+        )
+
+
+def _remark(guess: Guess) -> str:
+    sample = f' · "{_short(guess.sample)}"' if guess.sample else " · empty in the sample" if guess.used else ""
+    return f"{guess.sure} · {guess.why}{sample}" if guess.why else ""
+
+
+def _remarked(line: str, remark: str, width: int, indent: str) -> Iterator[str]:
+    """A line with its remark behind it, or above it where both do not fit."""
+    if not remark:
+        yield line
+    elif len(line.ljust(width)) + 4 + len(remark) <= _WIDTH:
+        yield f"{line.ljust(width)}  # {remark}"
+    else:
+        yield from (f"{indent}# {part}" for part in wrap(remark, _WIDTH - len(indent) - 2))
+        yield line
+
+
+def _lines(draft: Draft) -> Iterator[str]:
+    blocks = draft.lines or (Rows("FILL_IN_ROWS", (Guess("name", "NAME", "MISSING in the sample", "guess"),)),)
+    yield ""
+    yield "  lines:"
+    for rows in blocks:
+        several = len(blocks) > 1
+        indent = "      " if several else "    "
+        if rows.why:
+            yield f"{indent[:-2]}# {rows.why}"
+        yield f"{indent[:-2] + '- ' if several else indent}each: {scalar(rows.each)}"
+        if rows.when:
+            yield f"{indent}when: {scalar(rows.when)}"
+        yield f"{indent}fields:"
+        yield from _fields(rows.guesses, indent + "  ")
+
+
+def _lookups(draft: Draft) -> Iterator[str]:
+    if not draft.tables.rows:
+        return
+    yield ""
+    yield "# Only the words of the sample are known; `else` says what any other one is."
+    yield "lookups:"
+    for name, rows in draft.tables.rows.items():
+        doubts = draft.tables.doubts.get(name, [])
+        yield f"  {name}:"
+        for word, code in rows.items():
+            doubt = "    # guess: the word says nothing known" if word in doubts else ""
+            yield f"    {scalar(word)}: {scalar(code)}{doubt}"
+
+
+def _tests(tests: Sequence[Expectation]) -> Iterator[str]:
+    if not tests:
+        return
+    yield ""
+    yield "# As the sample is read by this draft, not as somebody found right: compare each value with the shop."
+    yield "tests:"
+    for test in tests:
+        yield f"  - name: {scalar(test.name)}"
+        yield f"    given: {scalar(test.given)}"
+        yield "    expect:"
+        for path, value in test.expect.items():
+            yield f"      {path}: {value}"
+
+
+def _unmapped(draft: Draft) -> Iterator[str]:
+    if not draft.unmapped:
+        return
+    yield ""
+    yield "# Not mapped: path, and a value of the sample."
+    width = min(max(len(path) for path, _ in draft.unmapped), 60)
+    for path, sample in draft.unmapped:
+        yield f"#   {path.ljust(width)}  {_short(sample) if sample else '-'}"
+
+
+def _comment(text: str) -> Iterator[str]:
+    first, *rest = wrap(text, _WIDTH - 4)
+    yield f"# {first}"
+    yield from (f"#   {line}" for line in rest)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split()).replace('"', "'")
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
