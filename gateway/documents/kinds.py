@@ -92,10 +92,11 @@ def _as_shown(value: Any) -> Any:
 
 def _normal(value: Any) -> Any:
     """`10.0` and `10.00` are the same amount."""
-    if isinstance(value, Decimal):
+    kind = type(value)
+    if kind is Decimal:
         return value.normalize() + 0
-    if isinstance(value, tuple):
-        return tuple(_normal(member) for member in value)
+    if kind is tuple:
+        return [_normal(member) for member in value]
     if isinstance(value, msgspec.Struct):
         return {name: _normal(getattr(value, name)) for name in value.__struct_fields__}
     return value

@@ -171,14 +171,14 @@ def _valid(
     problems: list[Problem],
 ) -> list[tuple[Reading, bytes]]:
     """Those that the schema takes. All are checked at once; where that fails, each alone, to find the bad ones."""
-    head, tail = template.encode(template.head("pack")), template.encode(template.tail())
+    head, tail = template.envelope("pack")
     if schema.takes(b"".join([head, *(record for _, record in written), tail])):
         return written
     good = []
     for reading, record in written:
         name = f"{template.kind} {reading.key}"
         identity = Identity.of(conversion.origin, template.kind, reading.key or "")
-        alone = template.encode(template.head(identity.pack)) + record + tail
+        alone = template.envelope(identity.pack)[0] + record + tail
         found = schema.check(alone, record=name)
         problems.extend(_placed(problem, reading, conversion) for problem in found)
         if not found:

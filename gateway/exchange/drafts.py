@@ -137,7 +137,8 @@ def set_aside(
         return
     spec, table = route.spec, tables.quarantine
     for record in records:
-        fragment = sha256(record.fragment or b"").hexdigest()
+        fragment = record.fragment()
+        digest = sha256(fragment).hexdigest()
         statement = insert_into(connection, table).values(
             merchant=spec.merchant,
             origin=spec.origin,
@@ -147,8 +148,8 @@ def set_aside(
             first_exchange=exchange_id,
             exchange_id=exchange_id,
             position=record.position,
-            fragment_sha256=fragment,
-            fragment=record.fragment,
+            fragment_sha256=digest,
+            fragment=fragment,
             problems=problems_as_json(record.problems),
             count=1,
             first_seen=now,
@@ -161,8 +162,8 @@ def set_aside(
                     "exchange_id": exchange_id,
                     "position": record.position,
                     "count": case((table.c.exchange_id == exchange_id, table.c.count), else_=table.c.count + 1),
-                    "fragment_sha256": fragment,
-                    "fragment": record.fragment,
+                    "fragment_sha256": digest,
+                    "fragment": fragment,
                     "problems": statement.excluded.problems,
                     "last_seen": now,
                     "resolved_by": None,

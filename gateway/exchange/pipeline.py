@@ -107,7 +107,7 @@ def _is_only_empty(problems: tuple[Problem, ...]) -> bool:
 
 
 def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record]:
-    """The input's records; a bad one, and one that a target may refuse, keeps its fragment."""
+    """The input's records; each can give its fragment later, because a target may refuse it."""
     for reading in route.mapping.read(path, shown_as=shown_as):
         yield Record(
             position=reading.position,
@@ -116,7 +116,7 @@ def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record
             document=reading.document,
             problems=tuple(reading.problems),
             fingerprint=reading.fingerprint(),
-            fragment=reading.fragment(),
+            fragment=reading.keep_fragment(),
         )
 
 

@@ -6,10 +6,8 @@ transaction.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Literal
 
 from msgspec import structs
@@ -17,13 +15,12 @@ from sqlalchemy import Connection
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document, decode, differences, encode, fingerprint
-from gateway.errors import ProblemsFound
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
 from gateway.exchange.site import PreparedRoute, PreparedTarget
+from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
 from gateway.rendering import Identity, Rendered
 
 Verdict = Literal["new", "same", "changed", "left_out"]
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Record:
     document: Document | None
     problems: tuple[Problem, ...]
     fingerprint: str
-    fragment: bytes | None
+    fragment: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -316,35 +313,47 @@ class Planner:
 
     def _deliver(self, plan: Plan, target: PreparedTarget, errands: Sequence[_Errand]) -> None:
         """Render what goes to one target; what cannot be rendered is held with its problems."""
+        written = [self._written(target, errand) for errand in errands]
+        members = [each for each in written if isinstance(each, _Member)]
+        checked = [(member.identity, member.rendered, member.record.key or "") for member in members]
+        good = (faults or member for member, faults in zip(members, faults_of(target, checked), strict=True))
         waiting: list[_Member] = []
-        for errand in errands:
-            record, ordinal = errand.record, errand.ordinal
-            assert record.document is not None
-            identity = self._identity(record, 0)
-            written = render(target, record.document, identity, record.key or "")
-            if isinstance(written, Written):
-                waiting.append(_Member(record, ordinal, identity, written))
+        for errand, each in zip(errands, written, strict=True):
+            outcome = next(good) if isinstance(each, _Member) else each
+            if isinstance(outcome, _Member):
+                waiting.append(outcome)
                 if len(waiting) >= target.pack:
                     self._pack(plan, target, waiting)
                     waiting = []
             else:
-                found = _placed(record, written)
+                record, identity = errand.record, self._identity(errand.record, 0)
+                found = _placed(record, outcome)
                 plan.postings.append(
-                    _posting(record, ordinal, target, identity, identity.pack, reason="problem", problems=found)
+                    _posting(
+                        record, errand.ordinal, target, identity, identity.pack, reason="problem", problems=found
+                    )
                 )
                 plan.set_aside.append(_troubled(record, found))
         if waiting:
             self._pack(plan, target, waiting)
 
+    def _written(self, target: PreparedTarget, errand: _Errand) -> _Member | tuple[Problem, ...]:
+        """A document as the target's XML, not checked yet; or what keeps it from being written."""
+        record = errand.record
+        assert record.document is not None
+        identity = self._identity(record, 0)
+        rendered = written_of(target, record.document, identity, record.key or "")
+        return _Member(record, errand.ordinal, identity, rendered) if isinstance(rendered, Rendered) else rendered
+
     def _pack(self, plan: Plan, target: PreparedTarget, members: Sequence[_Member]) -> None:
         spec, first = self._route.spec, members[0]
         if target.pack == 1:
-            pack_id, content = first.identity.pack, first.written.alone
+            pack_id, content = first.identity.pack, assemble(target, first.identity.pack, [first.rendered])
             key, version = first.record.key or "", first.ordinal
         else:
             self._packs += 1
             pack_id = f"{self._exchange_id}.{target.spec.id}.{self._packs}"[:64]
-            content = assemble(target, pack_id, [member.written.rendered for member in members])
+            content = assemble(target, pack_id, [member.rendered for member in members])
             key, version = f"{self._exchange_id}.{self._packs}".upper(), 1
         name = file_name(target.spec.file_name, spec.origin, self._route.kind, key, version)
         index = len(plan.deliveries)
@@ -357,7 +366,7 @@ class Planner:
                     target,
                     member.identity,
                     pack_id,
-                    problems=member.written.rendered.notes,
+                    problems=member.rendered.notes,
                     delivery=index,
                 )
             )
@@ -379,55 +388,7 @@ class _Member:
     record: Record
     ordinal: int
     identity: Identity
-    written: Written
-
-
-@dataclass(frozen=True)
-class Written:
-    """A document as a target's XML: its part of a pack, what had to be cut, and the whole file of it alone."""
-
     rendered: Rendered
-    alone: bytes
-
-
-def render(
-    target: PreparedTarget, document: Document, identity: Identity, key: str
-) -> Written | tuple[Problem, ...]:
-    """The document as the target's XML, checked against its schema; or the problems that it has."""
-    name = f"{target.template.kind} {key}"
-    try:
-        rendered = target.template.record(document, identity)
-    except ProblemsFound as error:
-        return tuple(problem.at(record=name) for problem in error.problems)
-    alone = assemble(target, identity.pack, [rendered])
-    problems = target.schema.check(alone, record=name) if target.schema is not None else ()
-    return problems or Written(rendered, alone)
-
-
-def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) -> bytes:
-    """The whole file that carries the rendered documents."""
-    template = target.template
-    records = (rendered.data for rendered in members)
-    return b"".join((template.encode(template.head(pack_id)), *records, template.encode(template.tail())))
-
-
-def file_name(pattern: str, origin: str, kind: str, key: str, version: int = 1) -> str:
-    """A name that every server takes, unique for what it is made of, also where case does not count.
-
-    A pattern without `{key}` is one fixed name: the courier ships such files one after the other.
-    """
-    named = pattern.replace("{origin}", origin).replace("{kind}", kind)
-    if "{key}" not in pattern:
-        return named
-    stem, dot, suffix = named.rpartition(".")
-    if "{key}" not in stem:
-        stem, dot, suffix = named, "", ""
-    whole = stem.replace("{key}", key) + (f"_v{version}" if version > 1 else "")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[:_LONGEST_NAME]
-    ambiguous = "_" in origin or "_" in key or key != key.upper()
-    if name != whole or ambiguous:
-        name = f"{name}-{sha256(whole.encode()).hexdigest()[:10]}"
-    return f"{name}{dot}{suffix}"
 
 
 def _posting(

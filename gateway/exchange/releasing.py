@@ -13,10 +13,11 @@ from gateway.exchange import drafts
 from gateway.exchange.courier import mark_sent
 from gateway.exchange.intake import Waiting
 from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
-from gateway.exchange.planning import PlannedDelivery, Written, file_name, render
+from gateway.exchange.planning import PlannedDelivery
 from gateway.exchange.reading import put_on_hold, read_route
 from gateway.exchange.retrying import retry_posting
 from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.writing import Written, file_name, render
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.ledger import new_exchange_id, tell

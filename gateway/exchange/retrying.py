@@ -15,8 +15,8 @@ from gateway.exchange import failed
 from gateway.exchange.courier import mark_sent
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
-from gateway.exchange.planning import Written, assemble, render
 from gateway.exchange.site import Site
+from gateway.exchange.writing import Written, assemble, render
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing

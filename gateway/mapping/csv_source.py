@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lxml import etree
@@ -92,6 +92,11 @@ class CsvRecords:
         text = self._lines.line(first)
         column = self._cell_start(text, index) + 1 if text is not None and first == last and index >= 0 else 0
         return Span(file=self._shown_as, line=first, column=column, length=1 if column else 0, text=text)
+
+    def keep(self, element: Element) -> Callable[[], bytes]:
+        """See Records."""
+        data = self.fragment(element)
+        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """The header and the record's lines, with the same delimiter, quote and encoding."""

@@ -7,7 +7,7 @@ see one tree.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -87,6 +87,11 @@ class JoinedRecords:
                 return self._form.place(root, packed, element, value)
         with self._apart():
             return self._records.place(element, value)
+
+    def keep(self, element: Element) -> Callable[[], bytes]:
+        """See Records."""
+        data = self.fragment(element)
+        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """See sources.Records; what was joined stands in its section."""

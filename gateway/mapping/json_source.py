@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,11 @@ class JsonRecords:
         return Span(
             file=self._shown_as, line=line, column=column if text else 0, length=max(1, end - start), text=text
         )
+
+    def keep(self, element: Element) -> Callable[[], bytes]:
+        """See Records."""
+        data = self.fragment(element)
+        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """The record as it is written, within the keys that lead to it."""

@@ -29,6 +29,9 @@ Place = Callable[[Element, "str | None"], Span]
 """Finds a value of an element in the source."""
 
 
+_BLANKS = (b" <", b"\n<", b"\t<", b"> ", b">\n", b">\t")
+"""Where C14N has white space around a text; a carriage return is a reference in it."""
+
 _PRICED = ("quantity", "unit_price", "total", "vat_rate")
 """What the price of a line is told from."""
 
@@ -63,6 +66,10 @@ class Origin:
         """See Reading.fragment."""
         return self._records.fragment(self.element())
 
+    def keep_fragment(self) -> Callable[[], bytes]:
+        """See Reading.keep_fragment."""
+        return self._records.keep(self.element())
+
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
     """One record of an input: its document, or the problems that stand against it.
@@ -91,6 +98,10 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
         What a record needs around it is kept: in XML its ancestors with their attributes and namespaces.
         """
         return self._origin.fragment()
+
+    def keep_fragment(self) -> Callable[[], bytes]:
+        """What gives the fragment also when the next record has been read; cheap where it is not asked for."""
+        return self._origin.keep_fragment()
 
 
 class Mapping:
@@ -299,5 +310,7 @@ def _canonical(element: Element) -> bytes:
     In C14N `<` stands only where a tag begins; a `>` inside an attribute loses the blanks after it: no harm.
     """
     written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
+    if not any(blank in written for blank in _BLANKS):
+        return written
     stripped = b"<".join(part.rstrip() for part in written.split(b"<"))
     return b">".join(part.lstrip() for part in stripped.split(b">"))

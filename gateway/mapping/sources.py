@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,7 +16,7 @@ from lxml import etree
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
-from gateway.mapping.chunks import ChunkParser, NotCuttable, Part, chunks, frame_of, parts_of
+from gateway.mapping.chunks import Chunk, ChunkParser, Frame, NotCuttable, Part, chunks, frame_of, parts_of
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
 from gateway.mapping.lines import SourceLines, line_of
@@ -87,6 +88,9 @@ class Records(Protocol):
 
     def fragment(self, element: Element) -> bytes:
         """A well-formed input with this record alone, that the same mapping reads."""
+
+    def keep(self, element: Element) -> Callable[[], bytes]:
+        """What gives the fragment of the present record also later on."""
 
 
 def records_of(
@@ -187,6 +191,7 @@ class XmlRecords:
         self._prolog = prolog = examine(path, spec, shown_as) if part is None else prolog_of(path)
         self._apart = apart and len(spec.records) == 1
         self._lines_before = 0
+        self._kept: Callable[[], bytes] | None = None
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
@@ -206,7 +211,7 @@ class XmlRecords:
                 given += 1
                 yield element
             return
-        self._lines_before, self.namespaces = 0, True
+        self._lines_before, self.namespaces, self._kept = 0, True, None
         yield from islice(self._one_by_one(), given, None)
 
     def _in_chunks(self) -> Iterator[Element]:
@@ -219,7 +224,10 @@ class XmlRecords:
             for chunk in chunks(file, frame, self._part):
                 self._lines_before = chunk.line
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
-                yield from parser.records(chunk)
+                for index, element in enumerate(parser.records(chunk)):
+                    self._kept = partial(self._fragment_of, frame, chunk, index)
+                    yield element
+        self._kept = None
 
     def _one_by_one(self) -> Iterator[Element]:
         """The sure way, which tells what is wrong with an input."""
@@ -261,6 +269,16 @@ class XmlRecords:
         It is UTF-8, or the encoding that the mapping names, because with that one it will be read again.
         """
         return _alone(element, self._encoding)
+
+    def keep(self, element: Element) -> Callable[[], bytes]:
+        """See Records. Of a chunk its bytes are kept, and parsed once more if the fragment is asked for."""
+        if self._kept is not None:
+            return self._kept
+        data = self.fragment(element)
+        return lambda: data
+
+    def _fragment_of(self, frame: Frame, chunk: Chunk, index: int) -> bytes:
+        return self.fragment(ChunkParser(frame).records(chunk)[index])
 
     def _parser(self) -> Any:
         tags = ["{*}" + name for name in dict.fromkeys(names[-1] for names in self._spec.records)]

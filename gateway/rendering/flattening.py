@@ -13,7 +13,6 @@ from jinja2 import nodes
 
 from gateway.rendering.checking import Part
 
-_RECORD = "record"
 _HARMLESS = (nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport, nodes.Macro)
 
 
@@ -21,13 +20,15 @@ class NotFlat(Exception):
     """The template is to be rendered the ordinary way."""
 
 
-def flat(chain: list[Part], parts: Mapping[str, Part], visible: tuple[str, ...]) -> nodes.Template:
-    """The block `record` of a template by itself. Raises NotFlat.
+def flat(
+    chain: list[Part], parts: Mapping[str, Part], visible: tuple[str, ...], name: str = "record"
+) -> nodes.Template:
+    """The block of that name of a template by itself. Raises NotFlat.
 
     chain: the template, then what it extends. visible: the names that every file sees.
     """
-    owner = next((part for part in chain if _record_of(part) is not None), None)
-    block = _record_of(owner) if owner is not None else None
+    owner = next((part for part in chain if _block_of(part, name) is not None), None)
+    block = _block_of(owner, name) if owner is not None else None
     if owner is None or block is None:
         raise NotFlat
     for part in chain:
@@ -43,8 +44,8 @@ def flat(chain: list[Part], parts: Mapping[str, Part], visible: tuple[str, ...])
     return whole
 
 
-def _record_of(part: Part) -> nodes.Block | None:
-    return next((block for block in part.tree.find_all(nodes.Block) if block.name == _RECORD), None)
+def _block_of(part: Part, name: str) -> nodes.Block | None:
+    return next((block for block in part.tree.find_all(nodes.Block) if block.name == name), None)
 
 
 def _is_text(node: nodes.Node) -> bool:

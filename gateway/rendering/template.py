@@ -65,7 +65,7 @@ class Template:
         encoding: str,
         language: TemplateLanguage,
         settings: Any,
-        quick: Callable[[], QuickRecord | None] = lambda: None,
+        quick: Callable[[str], QuickRecord | None] = lambda _block: None,
     ) -> None:
         self.name = name
         self.version = version
@@ -73,7 +73,8 @@ class Template:
         self.encoding = encoding
         self.settings = settings
         self._language = language
-        self._make_quick = cache(quick)
+        self._quick = cache(quick)
+        self._closing: bytes | None = None
         self._compiled = language.get_template(name + SUFFIX)
         self._gathered = {block: _gathering(blocks) for block, blocks in self._compiled.blocks.items()}
 
@@ -88,7 +89,7 @@ class Template:
 
     def record(self, document: msgspec.Struct, identity: Identity) -> Rendered:
         """One record of a pack. Raises RecordProblems with all that keeps this document from being written."""
-        quick = self._make_quick()
+        quick = self._quick("record")
         if quick is not None:
             try:
                 visible = {"document": document, "settings": self.settings, "identity": identity}
@@ -100,6 +101,19 @@ class Template:
     def tail(self) -> str:
         """What stands after the last record of a pack."""
         return self._run(("head", "record"), {"settings": self.settings, "identity": Identity("", "", "")})
+
+    def envelope(self, pack: str) -> tuple[bytes, bytes]:
+        """The bytes of head and tail. Raises RecordProblems as `head` does."""
+        if self._closing is None:
+            self._closing = self.encode(self.tail())
+        quick = self._quick("head")
+        if quick is not None:
+            try:
+                visible = {"settings": self.settings, "identity": Identity(pack=pack, item="", origin="")}
+                return quick(visible), self._closing
+            except TROUBLE:
+                pass  # rendered below, where problems get their words
+        return self.encode(self.head(pack)), self._closing
 
     def whole(self, document: msgspec.Struct, identity: Identity) -> Rendered:
         """One document in a pack of its own: the ordinary rendering of the template."""
@@ -220,10 +234,10 @@ class _Draft:
         tables = tuple(self.declaration.lookups)
         return Checker(self.chain, self._parts, document, self.declaration.struct(), tables).run()
 
-    def quick(self, tables: Mapping[str, Mapping[str, str]], encoding: str) -> QuickRecord | None:
-        """The quick rendering of a record, where the template can be brought into that form."""
+    def quick(self, tables: Mapping[str, Mapping[str, str]], encoding: str, block: str) -> QuickRecord | None:
+        """The quick rendering of a block, where the template can be brought into that form."""
         try:
-            tree = flat(self.chain, self._parts, VISIBLE)
+            tree = flat(self.chain, self._parts, VISIBLE, block)
         except NotFlat:
             return None
         return QuickLanguage(Charset(encoding), tables, self.vat_rates, VISIBLE).function(tree)

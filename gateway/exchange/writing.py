@@ -1,0 +1,91 @@
+"""Documents as a target's XML: rendered, checked against its schema, put together as files, and named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from gateway.diagnostics import Problem
+from gateway.documents import Document
+from gateway.errors import ProblemsFound
+from gateway.exchange.site import PreparedTarget
+from gateway.rendering import Identity, Rendered
+
+CHECKED_AT_ONCE = 64
+"""Records that are checked against a schema in one go."""
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Written:
+    """A document as a target's XML: its part of a pack, what had to be cut, and the whole file of it alone."""
+
+    rendered: Rendered
+    alone: bytes
+
+
+def render(
+    target: PreparedTarget, document: Document, identity: Identity, key: str
+) -> Written | tuple[Problem, ...]:
+    """The document as the target's XML, checked against its schema; or the problems that it has."""
+    rendered = written_of(target, document, identity, key)
+    if not isinstance(rendered, Rendered):
+        return rendered
+    (faults,) = faults_of(target, [(identity, rendered, key)])
+    return faults or Written(rendered, assemble(target, identity.pack, [rendered]))
+
+
+def written_of(
+    target: PreparedTarget, document: Document, identity: Identity, key: str
+) -> Rendered | tuple[Problem, ...]:
+    """The document as the target's XML, not checked yet; or what keeps it from being written."""
+    try:
+        return target.template.record(document, identity)
+    except ProblemsFound as error:
+        return tuple(problem.at(record=f"{target.template.kind} {key}") for problem in error.problems)
+
+
+def faults_of(
+    target: PreparedTarget, written: Sequence[tuple[Identity, Rendered, str]]
+) -> Iterator[tuple[Problem, ...]]:
+    """What the target's schema says against each of some documents with their keys; () for a valid one.
+
+    Some are checked at once; where that fails, each of them alone, to find whose fault it is.
+    """
+    schema = target.schema
+    for start in range(0, len(written), CHECKED_AT_ONCE):
+        some = written[start : start + CHECKED_AT_ONCE]
+        if schema is None or schema.takes(assemble(target, "pack", [rendered for _, rendered, _ in some])):
+            yield from [()] * len(some)
+            continue
+        for identity, rendered, key in some:
+            alone = assemble(target, identity.pack, [rendered])
+            yield schema.check(alone, record=f"{target.template.kind} {key}")
+
+
+def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) -> bytes:
+    """The whole file that carries the rendered documents."""
+    head, tail = target.template.envelope(pack_id)
+    return b"".join((head, *(rendered.data for rendered in members), tail))
+
+
+def file_name(pattern: str, origin: str, kind: str, key: str, version: int = 1) -> str:
+    """A name that every server takes, unique for what it is made of, also where case does not count.
+
+    A pattern without `{key}` is one fixed name: the courier ships such files one after the other.
+    """
+    named = pattern.replace("{origin}", origin).replace("{kind}", kind)
+    if "{key}" not in pattern:
+        return named
+    stem, dot, suffix = named.rpartition(".")
+    if "{key}" not in stem:
+        stem, dot, suffix = named, "", ""
+    whole = stem.replace("{key}", key) + (f"_v{version}" if version > 1 else "")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[:_LONGEST_NAME]
+    ambiguous = "_" in origin or "_" in key or key != key.upper()
+    if name != whole or ambiguous:
+        name = f"{name}-{sha256(whole.encode()).hexdigest()[:10]}"
+    return f"{name}{dot}{suffix}"
