@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from lxml import etree
 
 ORIGIN = "bench"
 COMPANY_ID = "12345678"
-_ENCODING = "windows-1250"
+ENCODING = "windows-1250"
 _BLOCK = 64
 
 _HEAD = """<?xml version="1.0" encoding="windows-1250"?>
@@ -25,20 +27,20 @@ xmlns:typ="http://www.stormware.cz/schema/version_2/type.xsd" version="2.0" id="
 application="Exchange gateway" note="">
 """
 _TAIL = "</dat:dataPack>\n"
-_COUNTRIES = {"Česká republika": "CZ"}
-_PAYMENTS = {
+COUNTRIES = {"Česká republika": "CZ"}
+PAYMENTS = {
     "Dobírka": "Dobírkou",
     "Bankovním převodem": "Příkazem",
     "Platba kartou online": "Plat.kartou",
     "Hotově při převzetí": "Hotově",
 }
-_CARRIERS = {
+CARRIERS = {
     "Zásilkovna - výdejní místo": "Zásilkovna",
     "PPL - balík na adresu": "PPL",
     "Česká pošta - Balík Do ruky": "Česká pošta",
     "Osobní odběr na prodejně": "Osobně",
 }
-_SLOTS = {"21": "high", "12": "low", "0": "none"}
+SLOTS = {"21": "high", "12": "low", "0": "none"}
 
 
 def records(path: str) -> Iterator[etree._Element]:
@@ -81,7 +83,7 @@ def convert(order: etree._Element) -> str:
         pieces.append(f"          <typ:shipToAddress>\n{whereabouts(delivery)}          </typ:shipToAddress>\n")
     pieces.append("        </ord:partnerIdentity>\n")
     if payment:
-        pieces.append(f"        <ord:paymentType><typ:ids>{_PAYMENTS[payment]}</typ:ids></ord:paymentType>\n")
+        pieces.append(f"        <ord:paymentType><typ:ids>{PAYMENTS[payment]}</typ:ids></ord:paymentType>\n")
     pieces.append(
         "        <ord:isExecuted>false</ord:isExecuted>\n        <ord:isReserved>false</ord:isReserved>\n"
     )
@@ -89,7 +91,7 @@ def convert(order: etree._Element) -> str:
     if remark:
         pieces.append(f"        <ord:note>{escaped(note(remark))}</ord:note>\n")
     pieces.append(
-        f"        <ord:carrier><typ:ids>{_CARRIERS[carrier]}</typ:ids></ord:carrier>\n"
+        f"        <ord:carrier><typ:ids>{CARRIERS[carrier]}</typ:ids></ord:carrier>\n"
         f"        <ord:intNote>{escaped(internal_note(top, carrier, payment, total['PAID']))}</ord:intNote>\n"
         "        <ord:markRecord>true</ord:markRecord>\n      </ord:orderHeader>\n      <ord:orderDetail>\n"
     )
@@ -136,7 +138,7 @@ def whereabouts(party: dict[str, str]) -> str:
     if postcode:
         text += f"            <typ:zip>{escaped(postcode)}</typ:zip>\n"
     if country:
-        text += f"            <typ:country><typ:ids>{_COUNTRIES[country]}</typ:ids></typ:country>\n"
+        text += f"            <typ:country><typ:ids>{COUNTRIES[country]}</typ:ids></typ:country>\n"
     return text
 
 
@@ -163,7 +165,7 @@ def items(rows: etree._Element) -> tuple[list[str], str, str, float]:
             piece += f"          <ord:unit>{escaped(unit)}</ord:unit>\n"
         piece += (
             "          <ord:payVAT>true</ord:payVAT>\n"
-            f"          <ord:rateVAT>{_SLOTS[unit_price['VAT_RATE']]}</ord:rateVAT>\n"
+            f"          <ord:rateVAT>{SLOTS[unit_price['VAT_RATE']]}</ord:rateVAT>\n"
             "          <ord:discountPercentage>0</ord:discountPercentage>\n"
             f"          <ord:homeCurrency><typ:unitPrice>{price}</typ:unitPrice></ord:homeCurrency>\n"
         )
@@ -227,16 +229,24 @@ def escaped(text: str) -> str:
     return text
 
 
-def main(source: str, output: str) -> None:
+@contextmanager
+def opened(output: str, source: str) -> Iterator[BinaryIO]:
+    """The output file, with the envelope around what is written."""
     with open(output, "wb", buffering=1 << 20) as file:  # noqa: PTH123 - the quickest way in and out
-        file.write(_HEAD.format(pack=f"{ORIGIN}:file:{source}", company_id=COMPANY_ID).encode(_ENCODING))
+        file.write(_HEAD.format(pack=f"{ORIGIN}:file:{source}", company_id=COMPANY_ID).encode(ENCODING))
+        yield file
+        file.write(_TAIL.encode(ENCODING))
+
+
+def main(source: str, output: str) -> None:
+    with opened(output, source) as file:
         block: list[str] = []
         for order in records(source):
             block.append(convert(order))
             if len(block) == _BLOCK:
-                file.write("".join(block).encode(_ENCODING, "xmlcharrefreplace"))
+                file.write("".join(block).encode(ENCODING, "xmlcharrefreplace"))
                 block.clear()
-        file.write(("".join(block) + _TAIL).encode(_ENCODING, "xmlcharrefreplace"))
+        file.write("".join(block).encode(ENCODING, "xmlcharrefreplace"))
 
 
 if __name__ == "__main__":

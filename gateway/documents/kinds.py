@@ -97,9 +97,13 @@ def _normal(value: Any) -> Any:
         return value.normalize() + 0
     if kind is tuple:
         return [_normal(member) for member in value]
-    if isinstance(value, msgspec.Struct):
-        return {name: _normal(getattr(value, name)) for name in value.__struct_fields__}
-    return value
+    if not isinstance(value, msgspec.Struct):
+        return value
+    plain = {}
+    for name in value.__struct_fields__:
+        member = getattr(value, name)
+        plain[name] = member if member is None or type(member) is str else _normal(member)
+    return plain
 
 
 def _compare(path: str, old: Any, new: Any, found: list[tuple[str, str, str]]) -> None:

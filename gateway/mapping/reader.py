@@ -29,9 +29,6 @@ Place = Callable[[Element, "str | None"], Span]
 """Finds a value of an element in the source."""
 
 
-_BLANKS = (b" <", b"\n<", b"\t<", b"> ", b">\n", b">\t")
-"""Where C14N has white space around a text; a carriage return is a reference in it."""
-
 _PRICED = ("quantity", "unit_price", "total", "vat_rate")
 """What the price of a line is told from."""
 
@@ -310,7 +307,5 @@ def _canonical(element: Element) -> bytes:
     In C14N `<` stands only where a tag begins; a `>` inside an attribute loses the blanks after it: no harm.
     """
     written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
-    if not any(blank in written for blank in _BLANKS):
-        return written
-    stripped = b"<".join(part.rstrip() for part in written.split(b"<"))
-    return b">".join(part.lstrip() for part in stripped.split(b">"))
+    stripped = b"<".join([part.rstrip() for part in written.split(b"<")])
+    return b">".join([part.lstrip() for part in stripped.split(b">")])
