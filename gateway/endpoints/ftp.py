@@ -97,7 +97,8 @@ class FtpEndpoint:
         session = FtpFolder(self._options, "")
         try:
             return session.run(
-                "list the start folder", lambda ftp: f"login ok, {len(ftp.nlst())} names in {ftp.pwd()}"
+                "list the start folder",
+                lambda ftp: f"login ok, {len(ftp.nlst())} names in {ftp.pwd()}",
             )
         finally:
             session.close()
@@ -366,8 +367,7 @@ class FtpFolder:
 
     def _size_by_list(self, ftp: ftplib.FTP, name: str) -> int | None:
         folder, _, last = name.rpartition("/")
-        lines: list[str] = []
-        ftp.retrlines(f"LIST {folder}" if folder else "LIST", lines.append)
+        lines = self._listing(ftp, f"LIST {folder}" if folder else "LIST")
         sizes = (_listed_size(line, last) for line in lines)
         return next((size for size in sizes if size is not None), None)
 

@@ -24,6 +24,7 @@ from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import Done, DrainResult, RetryAt, WaitUntil
 from gateway.store.ledger import LaneLease, insert_into
+from gateway.store.remembered import remember
 from gateway.telemetry import emit
 
 LANE = "alerts"
@@ -283,10 +284,7 @@ def _tell_summary(site: Site, spec: AlertSpec, notices: Notices, lease: LaneLeas
         emit("summary_told", slot=slot)
     now = site.ledger.now()
     with site.ledger.write(lease) as connection:
-        statement = insert_into(connection, _remembered).values(route="", key="daily summary", value=slot, at=now)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["route", "key"], set_={"value": slot, "at": now})
-        )
+        remember(connection, "daily summary", slot, now)
 
 
 def _summary(site: Site) -> str:

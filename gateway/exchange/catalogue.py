@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, or_, select
 
 from gateway.store import tables
-from gateway.store.ledger import insert_into
+from gateway.store.ledger import in_chunks, insert_into
 
 _document, _version, _exchange = tables.document, tables.version, tables.exchange
 _posting, _delivery = tables.posting, tables.delivery
 SENT = ("sent", "confirmed", "warned", "already_there", "rejected")
-_CHUNK = 400
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def known(
 ) -> dict[str, Known]:
     """The newest version of each of the keys that is known."""
     found: dict[str, Known] = {}
-    for start in range(0, len(keys), _CHUNK):
+    for chunk in in_chunks(keys):
         newest = (
             select(_version.c.document_id, func.max(_version.c.ordinal).label("ordinal"))
             .join(_exchange, _exchange.c.id == _version.c.exchange_id)
@@ -74,7 +73,7 @@ def known(
                 _document.c.merchant == merchant,
                 _document.c.origin == origin,
                 _document.c.kind == kind,
-                _document.c.key.in_(keys[start : start + _CHUNK]),
+                _document.c.key.in_(chunk),
                 or_(_exchange.c.planned_at.is_not(None), _exchange.c.id == exchange_id),
             )
             .group_by(_version.c.document_id)
@@ -113,13 +112,13 @@ def document_ids(
         [{"merchant": merchant, "origin": origin, "kind": kind, "key": key} for key in keys],
     )
     ids: dict[str, int] = {}
-    for start in range(0, len(keys), _CHUNK):
+    for chunk in in_chunks(keys):
         rows = connection.execute(
             select(_document.c.key, _document.c.id).where(
                 _document.c.merchant == merchant,
                 _document.c.origin == origin,
                 _document.c.kind == kind,
-                _document.c.key.in_(keys[start : start + _CHUNK]),
+                _document.c.key.in_(chunk),
             )
         )
         ids.update({row.key: row.id for row in rows})
@@ -130,8 +129,8 @@ def postings_of(
     connection: Connection, documents: Iterable[int], exchange_id: str, *, only_held: bool = False
 ) -> list[PostingFact]:
     """All counting postings of the documents (or only the held ones)."""
-    ids, found = list(documents), []
-    for start in range(0, len(ids), _CHUNK):
+    found = []
+    for chunk in in_chunks(list(documents)):
         others = _posting.alias("others")
         together = (
             select(func.count()).select_from(others).where(others.c.delivery_id == _posting.c.delivery_id)
@@ -141,7 +140,7 @@ def postings_of(
             .join(_exchange, _exchange.c.id == _posting.c.exchange_id)
             .join(_delivery, _delivery.c.id == _posting.c.delivery_id, isouter=True)
             .where(
-                _posting.c.document_id.in_(ids[start : start + _CHUNK]),
+                _posting.c.document_id.in_(chunk),
                 or_(_exchange.c.planned_at.is_not(None), _exchange.c.id == exchange_id),
             )
             .order_by(_posting.c.document_id, _posting.c.ordinal, _posting.c.generation)

@@ -30,6 +30,8 @@ PART = 2 << 20
 AHEAD = 24
 """Blocks of a process that wait for their turn, before it waits itself."""
 
+_ENDED = "a worker process ended before its work was done; try `--workers 1`"
+
 Prepared = tuple[Mapping, Template, Schema | None]
 
 
@@ -83,6 +85,7 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
     Raises SourceProblems where the input is not whole; what was yielded before must then be thrown away.
     """
     _, template, _ = prepared = conversion.prepare()
+    before = _state(conversion.source)
     pack = Identity.of(conversion.origin, "file", conversion.source.name).pack
     begun = False
     for block in _all_blocks(conversion, prepared, workers):
@@ -90,8 +93,16 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
             yield template.encode(template.head(pack))
             begun = True
         yield block
+    if _state(conversion.source) != before:
+        raise GatewayError(f"{conversion.shown_as} was changed while it was read; convert it again")
     if begun:
         yield template.encode(template.tail())
+
+
+def _state(source: Path) -> tuple[int, int, int]:
+    """What another state of a file would differ in; its parts are opened one after the other."""
+    state = source.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _all_blocks(conversion: Conversion, prepared: Prepared, workers: int) -> Iterator[Block]:
@@ -222,6 +233,7 @@ def _in_processes(conversion: Conversion, prepared: Prepared, parts: list[Part],
         for pipe in pipes:
             pipe.close()
         for process in processes:
+            process.terminate()  # it is at its end, or nobody asks for the rest
             process.join(timeout=10)
             if process.is_alive():
                 process.kill()
@@ -246,12 +258,9 @@ class _Arrived:
                 number = self._pipes.index(pipe)
                 try:
                     self._waiting[number].append(pipe.recv())
-                except EOFError:
-                    if number == worker:
-                        raise GatewayError(
-                            "a worker process ended before its work was done; try `--workers 1`"
-                        ) from None
-                    self._waiting[number].append(EOFError())
+                except (EOFError, OSError):  # the latter in the middle of a block
+                    # after its last part nobody asks for this any more
+                    self._waiting[number].append(GatewayError(_ENDED))
         message = self._waiting[worker].popleft()
         if isinstance(message, BaseException):
             raise message
@@ -268,10 +277,10 @@ def _work(pipe: Connection, conversion: Conversion, given: Prepared | None, part
             for block in _blocks(readings, conversion, prepared):
                 pipe.send(block)
             pipe.send(None)
-    except (GatewayError, NotCuttable) as error:
-        with suppress(BrokenPipeError):  # another process was faster with its error
-            pipe.send(error)
     except (BrokenPipeError, KeyboardInterrupt):
         return
+    except (GatewayError, NotCuttable, OSError) as error:
+        with suppress(BrokenPipeError):  # another process was faster with its error
+            pipe.send(error)
     finally:
         pipe.close()

@@ -14,9 +14,7 @@ from gateway.exchange.planning import Plan, PlannedDelivery, Record
 from gateway.exchange.site import PreparedRoute
 from gateway.store import tables
 from gateway.store.blobs import Blobs, StoredBlob
-from gateway.store.ledger import insert_into, tell
-
-_CHUNK = 400
+from gateway.store.ledger import in_chunks, insert_into, tell
 
 
 @dataclass
@@ -176,14 +174,14 @@ def set_aside(
 def heal(connection: Connection, route: PreparedRoute, exchange_id: str, keys: Sequence[str], now: str) -> None:
     """Records that were set aside and are in order now."""
     spec, table = route.spec, tables.quarantine
-    for start in range(0, len(keys), _CHUNK):
+    for chunk in in_chunks(keys):
         connection.execute(
             update(table)
             .where(
                 table.c.merchant == spec.merchant,
                 table.c.origin == spec.origin,
                 table.c.kind == route.kind,
-                table.c.identity.in_(keys[start : start + _CHUNK]),
+                table.c.identity.in_(chunk),
                 table.c.resolved_by.is_(None),
                 table.c.exchange_id != exchange_id,
             )

@@ -20,11 +20,11 @@ from gateway.exchange import retention
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.naming import Arguments, Step
 from gateway.exchange.persons import Found, by_email, by_number, find
-from gateway.exchange.settlement import CHUNK, answering_targets, unsettled
+from gateway.exchange.settlement import answering_targets, unsettled
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.files import fsync_folder
-from gateway.store.ledger import of_json, tell, to_json
+from gateway.store.ledger import in_chunks, of_json, tell, to_json
 
 ERASED = "(erased)"
 _SHOWN = 5
@@ -103,10 +103,8 @@ def _refuse_unsettled(site: Site, found: Found) -> None:
 
 def _input_names(connection: Connection, exchanges: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for start in range(0, len(exchanges), CHUNK):
-        rows = select(_exchange.c.id, _exchange.c.input_name).where(
-            _exchange.c.id.in_(exchanges[start : start + CHUNK])
-        )
+    for chunk in in_chunks(exchanges):
+        rows = select(_exchange.c.id, _exchange.c.input_name).where(_exchange.c.id.in_(chunk))
         names |= {row.id: row.input_name for row in connection.execute(rows)}
     return names
 
@@ -154,17 +152,17 @@ def _read_lanes(site: Site, found: Found) -> list[str]:
 
 
 def _erase(connection: Connection, found: Found, actor: str, now: str) -> None:
-    for ids in _chunked([document.id for document in found.documents]):
+    for ids in in_chunks([document.id for document in found.documents]):
         connection.execute(update(_version).where(_version.c.document_id.in_(ids)).values(body=None))
         connection.execute(update(_posting).where(_posting.c.document_id.in_(ids)).values(problems=None))
         connection.execute(update(_document).where(_document.c.id.in_(ids)).values(forgotten_at=now))
-    for ids in _chunked(found.set_aside):
+    for ids in in_chunks(found.set_aside):
         connection.execute(
             update(_quarantine)
             .where(_quarantine.c.id.in_(ids))
             .values(fragment=None, problems="[]", file=None, told_sha256=None)
         )
-    for exchanges in _chunked(found.exchanges):
+    for exchanges in in_chunks(found.exchanges):
         _erase_of_exchanges(connection, exchanges, now)
     for exchange in found.exchanges:
         tell(connection, now, "forgotten", exchange=exchange, actor=actor)
@@ -248,7 +246,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _shown(site: Site, path: Path) -> str:
     return f"{site.spool.root.name}/{path.relative_to(site.spool.root).as_posix()}"
-
-
-def _chunked(values: Sequence[Any]) -> list[list[Any]]:
-    return [list(values[start : start + CHUNK]) for start in range(0, len(values), CHUNK)]

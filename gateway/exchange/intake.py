@@ -29,14 +29,13 @@ from gateway.exchange.site import PreparedRoute, Site
 from gateway.mapping import wholeness
 from gateway.store import tables
 from gateway.store.blobs import StoredBlob
-from gateway.store.ledger import LaneLease, new_exchange_id, tell
+from gateway.store.ledger import LaneLease, in_chunks, new_exchange_id, tell
 from gateway.telemetry import emit
 
 _exchange, _ack = tables.exchange, tables.ack
 _SECOND_LOOK_LOCAL = timedelta(seconds=0.2)
 _SECOND_LOOK_REMOTE = timedelta(seconds=2)
 _LOOK_AGAIN = timedelta(seconds=2)
-_CHUNK = 400
 _OF_ONE_FILE = ("E003", "E004", "E006", "E009", "G013")
 
 
@@ -187,10 +186,10 @@ class Intake:
     def _note_seen(self, exchanges: Sequence[str]) -> None:
         if exchanges:
             with self._site.ledger.write(self._lease) as connection:
-                for start in range(0, len(exchanges), _CHUNK):
+                for chunk in in_chunks(exchanges):
                     connection.execute(
                         update(_exchange)
-                        .where(_exchange.c.id.in_(exchanges[start : start + _CHUNK]))
+                        .where(_exchange.c.id.in_(chunk))
                         .values(last_seen=self._site.ledger.now())
                     )
 

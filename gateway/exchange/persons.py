@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, or_, s
 
 from gateway.documents import decode
 from gateway.errors import GatewayError, UsageError
-from gateway.exchange.settlement import CHUNK
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
+from gateway.store.ledger import in_chunks
 
 _exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
 _quarantine, _document, _blob = tables.quarantine, tables.document, tables.blob
@@ -191,7 +191,7 @@ class _Search:
 
     def _of_the_documents(self, connection: Connection) -> set[str]:
         found: set[str] = set()
-        for chunk in _chunks([document.id for document in self._documents]):
+        for chunk in in_chunks([document.id for document in self._documents]):
             for table in (_version, _posting):
                 rows = select(table.c.exchange_id).where(table.c.document_id.in_(chunk)).distinct()
                 found |= set(connection.execute(rows).scalars())
@@ -200,7 +200,7 @@ class _Search:
     def _deliveries(self, connection: Connection) -> list[StoredDelivery]:
         """Whatever carried one of the documents, and every other delivery of the very same bytes."""
         digests: set[str] = set()
-        for chunk in _chunks([document.id for document in self._documents]):
+        for chunk in in_chunks([document.id for document in self._documents]):
             rows = (
                 select(_delivery.c.content_sha256)
                 .join(_posting, _posting.c.delivery_id == _delivery.c.id)
@@ -208,7 +208,7 @@ class _Search:
             )
             digests |= set(connection.execute(rows).scalars())
         found: list[StoredDelivery] = []
-        for names in _chunks(sorted(digests)):
+        for names in in_chunks(sorted(digests)):
             rows_of = connection.execute(select(_delivery).where(_delivery.c.content_sha256.in_(names)))
             found += [StoredDelivery(r.id, r.exchange_id, r.target, r.name, r.content_sha256) for r in rows_of]
         return sorted(found, key=lambda delivery: delivery.id)
@@ -231,7 +231,7 @@ class _Search:
     def _inputs(self, connection: Connection, exchanges: set[str]) -> dict[str, str]:
         """The stored inputs that hold any of it, by their sha256: those of these exchanges, and what is seen."""
         found: dict[str, str] = {}
-        for chunk in _chunks(sorted(exchanges)):
+        for chunk in in_chunks(sorted(exchanges)):
             rows = select(_exchange.c.input_sha256, _exchange.c.input_name).where(_exchange.c.id.in_(chunk))
             found |= {row.input_sha256: row.input_name for row in connection.execute(rows)}
         statement = (
@@ -256,7 +256,7 @@ class _Search:
 
     def _exchanges_of(self, connection: Connection, inputs: Iterable[str]) -> set[str]:
         found: set[str] = set()
-        for chunk in _chunks(sorted(inputs)):
+        for chunk in in_chunks(sorted(inputs)):
             rows = select(_exchange.c.id).where(_exchange.c.input_sha256.in_(chunk))
             found |= set(connection.execute(rows).scalars())
         return found
@@ -326,7 +326,3 @@ def _matches(path: Path, pattern: re.Pattern[bytes]) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return pattern.search(content) is not None
-
-
-def _chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

@@ -17,11 +17,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, up
 
 from gateway.clock import from_text, monotonic, to_text
 from gateway.exchange.catalogue import SENT
-from gateway.exchange.settlement import CHUNK, answering_targets, unsettled
+from gateway.exchange.settlement import answering_targets, unsettled
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import Again, Done, DrainResult
-from gateway.store.ledger import LaneLease, insert_into
+from gateway.store.ledger import LaneLease, in_chunks
+from gateway.store.remembered import remember
 from gateway.telemetry import emit
 
 LANE = "retention"
@@ -50,10 +51,7 @@ def drain(site: Site, lease: LaneLease, *, budget: float = _BUDGET) -> DrainResu
         return Again()
     now = site.ledger.now()
     with site.ledger.write(lease) as connection:
-        statement = insert_into(connection, _remembered).values(route="", key="retention", value="run", at=now)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["route", "key"], set_={"at": statement.excluded.at})
-        )
+        remember(connection, "retention", "run", now)
     return Done()
 
 
@@ -272,9 +270,8 @@ def _unreferred(connection: Connection, ids: list[str]) -> set[str]:
     digests = set(rows.scalars())
     rows = connection.execute(select(_delivery.c.content_sha256).where(_delivery.c.exchange_id.in_(ids)))
     digests |= set(rows.scalars())
-    wanted, listed = set[str](), sorted(digests)
-    for start in range(0, len(listed), CHUNK):
-        chunk = listed[start : start + CHUNK]
+    wanted = set[str]()
+    for chunk in in_chunks(sorted(digests)):
         inputs = select(_exchange.c.input_sha256).where(
             _exchange.c.input_sha256.in_(chunk), _exchange.c.emptied_at.is_(None)
         )

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, or_, select
 
 from gateway.exchange.site import Site
 from gateway.store import tables
+from gateway.store.ledger import in_chunks
 
 _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _quarantine, _document, _ack = tables.quarantine, tables.document, tables.ack
 _ANSWERED = ("confirmed", "warned", "already_there", "rejected", "superseded")
 _SETTLED = ("delivered", "dropped")
-CHUNK = 400
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ def answering_targets(site: Site) -> frozenset[str]:
 def unsettled(connection: Connection, exchanges: Sequence[str], answering: Collection[str]) -> list[Unsettled]:
     """All that is not settled of these exchanges."""
     found: list[Unsettled] = []
-    for start in range(0, len(exchanges), CHUNK):
-        ids = list(exchanges[start : start + CHUNK])
+    for ids in in_chunks(exchanges):
         found += _inputs(connection, ids)
         found += _postings(connection, ids, answering)
         found += _deliveries(connection, ids)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, RouteSpec, TargetSpec
 from gateway.diagnostics import Problem
-from gateway.endpoints import AfterWork, Source, Target, open_endpoint
+from gateway.endpoints import AfterWork, Source, Target, Traits, open_endpoint
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
 from gateway.exchange.idle import IdleTargets
@@ -165,27 +165,26 @@ class Site:
     @contextmanager
     def source(self, spec: RouteSpec, *, wait: bool = False) -> Iterator[Source]:
         """The route's source, closed after the block. Raises NoConnectionFree, unless it may wait for one."""
-        endpoint = self.drop_folder_of(spec)
-        pickup = replace(spec.pickup, after=self._dated(spec.pickup.after, has_drop_folder=endpoint is not None))
-        if endpoint is not None:
-            source: Source = endpoint.source(replace(pickup, folder=""))
+        drop_folder = self.drop_folder_of(spec)
+        pickup = replace(
+            spec.pickup, after=self._dated(spec.pickup.after, has_drop_folder=drop_folder is not None)
+        )
+        if drop_folder is not None:
+            traits: Traits = drop_folder.traits
+            source: Source = drop_folder.source(replace(pickup, folder=""))
         else:
             assert spec.endpoint is not None
-            opened = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-            source = opened.source(pickup, self._memory_of(spec))
-        with self._line(spec.endpoint, spec.read_lane, wait=wait):
+            endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
+            traits, source = endpoint.traits, endpoint.source(pickup, self._memory_of(spec))
+        with self._line(traits, spec.read_lane, wait=wait):
             try:
                 yield source
             finally:
                 source.close()
 
     @contextmanager
-    def _line(self, name: str | None, lane: str, *, wait: bool) -> Iterator[None]:
+    def _line(self, traits: Traits, lane: str, *, wait: bool) -> Iterator[None]:
         """One of the connections that the endpoint's host may have at a time. Raises NoConnectionFree."""
-        if name is None:
-            yield
-            return
-        traits = open_endpoint(name, self.config.endpoints[name], self.config.site).traits
         connection = partial(self.partners.connection, traits.host, traits.max_connections, lane)
         with ExitStack() as stack:
             try:
@@ -219,7 +218,7 @@ class Site:
         else:
             holds = ExitStack()
             target = endpoint.target(spec.dropoff)
-            holds.enter_context(self._line(spec.endpoint, spec.lane, wait=wait))
+            holds.enter_context(self._line(endpoint.traits, spec.lane, wait=wait))
             holds.callback(target.close)
         with holds:
             yield target

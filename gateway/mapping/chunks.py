@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,45 +95,44 @@ def parts_of(path: Path, frame: Frame, size: int) -> list[Part]:
     Whether a cut is a true one is known once the part before it was read to its end: see ChunkParser.
     """
     parts = []
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
-        last = whole.rfind(frame.end_tag) + len(frame.end_tag)
-        start, line, position = frame.start, frame.line, 1
-        while start < last:
-            at = whole.find(frame.end_tag, start + size, last)
-            end = at + len(frame.end_tag) if at >= 0 else last
-            parts.append(Part(start, end, line, position))
-            data = whole[start:end]
-            line += data.count(b"\n")
-            position += data.count(frame.end_tag)
+    start, position = frame.start, 1
+    with path.open("rb") as file:
+        for chunk in chunks(file, frame, size=size):
+            end = start + len(chunk.data)
+            parts.append(Part(start, end, chunk.line, position))
+            position += chunk.data.count(frame.end_tag)
             start = end
-        _check_tail(frame, whole[max(last, frame.start) : last + _LONGEST_TAIL + 1])
     return parts
 
 
-def chunks(file: BinaryIO, frame: Frame, part: Part | None = None) -> Iterator[Chunk]:
+def chunks(file: BinaryIO, frame: Frame, part: Part | None = None, size: int | None = None) -> Iterator[Chunk]:
     """The chunks of an input (or of a part), each ending behind a record. Raises NotCuttable where its end does
-    not fit.
+    not fit. size: the least bytes of each but the last one, SIZE where it is not given.
     """
+    least = SIZE if size is None else size
     file.seek(part.start if part else frame.start)
     left = part.end - part.start if part else None
-    line, rest, size = part.line if part else frame.line, b"", len(frame.end_tag)
+    line, rest, length = part.line if part else frame.line, b"", len(frame.end_tag)
     while True:
         more = file.read(_READ if left is None else min(_READ, left))
-        left = None if left is None else left - len(more)
+        if left is not None:
+            left -= len(more)
+            if left and not more:  # it is shorter than it was
+                raise NotCuttable
         rest += more
         at = 0
-        while (end := rest.find(frame.end_tag, at + SIZE)) >= 0:
-            data = rest[at : end + size]
+        while (end := rest.find(frame.end_tag, at + least)) >= 0:
+            data = rest[at : end + length]
             yield Chunk(data, line)
             line += data.count(b"\n")
-            at = end + size
+            at = end + length
         rest = rest[at:]
         if not more:
             break
         if len(rest) > _LONGEST_CHUNK:
             raise NotCuttable
-    end = rest.rfind(frame.end_tag) + size
-    if end >= size:
+    end = rest.rfind(frame.end_tag) + length
+    if end >= length:
         yield Chunk(rest[:end], line)
         rest = rest[end:]
     if part is None:
@@ -160,6 +158,8 @@ class ChunkParser:
         except etree.XMLSyntaxError:
             raise NotCuttable from None
         for _ in frame.path[2:]:
+            if len(parent) != 1:  # another container of records
+                raise NotCuttable
             parent = parent[0]
         name = frame.path[-1]
         children = list(parent)
@@ -172,16 +172,19 @@ class ChunkParser:
 
 def _ancestors(head: bytes, names: tuple[str, ...], encoding: str) -> tuple[bytes, bytes]:
     """The start and end tags around the records, written anew; they are where the record path says."""
-    parser = etree.XMLPullParser(events=("start",), encoding=encoding, no_network=True, load_dtd=False)
     try:
+        parser = etree.XMLPullParser(events=("start",), encoding=encoding, no_network=True, load_dtd=False)
         parser.feed(head + _MARK)
         found: list[Any] = [element for _, element in parser.read_events()]
-    except etree.XMLSyntaxError:
+    except (etree.XMLSyntaxError, LookupError):
         raise NotCuttable from None
-    if not found or found[-1].tag.rpartition("}")[2] != _MARK_NAME:
+    passed = [local_name(element.tag) for element in found]
+    if passed[-1:] != [_MARK_NAME] or names[-1] in passed:
         raise NotCuttable
     above = [*reversed(list(found[-1].iterancestors()))]
-    if tuple(local_name(element.tag) for element in above) != names[:-1]:
+    if not above or tuple(local_name(element.tag) for element in above) != names[:-1]:
+        raise NotCuttable
+    if above[0].getroottree().docinfo.internalDTD is not None:
         raise NotCuttable
     copy: Any = None
     for element in above:

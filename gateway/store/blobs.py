@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, select, update
 from gateway.errors import DiskTrouble, GatewayError
 from gateway.store import tables
 from gateway.store.files import fsync_folder, write_durably
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import Ledger, in_chunks
 
 
 class StoredBlob(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class Blobs:
         Returns the segments that are left without rows: `unlink` them once this is committed.
         """
         segments = _segments_of(connection, digests)
-        for chunk in _chunks(list(digests)):
+        for chunk in in_chunks(digests):
             connection.execute(delete(tables.blob).where(tables.blob.c.sha256.in_(chunk)))
         return sorted(segments - _still_used(connection, segments))
 
@@ -209,13 +209,9 @@ class Blobs:
         return StoredBlob(row.sha256, row.segment, row.start, row.size)
 
 
-def _chunks(values: Sequence[str], size: int = 400) -> Iterator[Sequence[str]]:
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
 def _segments_of(connection: Connection, digests: Collection[str]) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(list(digests)):
+    for chunk in in_chunks(digests):
         rows = select(tables.blob.c.segment).where(tables.blob.c.sha256.in_(chunk)).distinct()
         found |= set(connection.execute(rows).scalars())
     return found
@@ -223,7 +219,7 @@ def _segments_of(connection: Connection, digests: Collection[str]) -> set[str]:
 
 def _still_used(connection: Connection, segments: Collection[str]) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(sorted(segments)):
+    for chunk in in_chunks(sorted(segments)):
         rows = select(tables.blob.c.segment).where(tables.blob.c.segment.in_(chunk)).distinct()
         found |= set(connection.execute(rows).scalars())
     return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select
@@ -24,9 +24,12 @@ from gateway.clock import Clock, SystemClock, to_text
 from gateway.errors import GatewayError
 from gateway.store import tables
 
+_IN_ONE_STATEMENT = 400
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 # secure_delete: what was erased must not stay readable in free pages of the file.
 _PRAGMAS = ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+
+Value = TypeVar("Value")
 
 
 class LaneLost(GatewayError):
@@ -144,6 +147,12 @@ def to_json(value: Any) -> str:
 def of_json(text: str | None) -> Any:
     """What `to_json` wrote; None stays None."""
     return None if text is None else msgspec.json.decode(text)
+
+
+def in_chunks(values: Collection[Value]) -> Iterator[list[Value]]:
+    """The values in lists of which each fits into one statement: databases limit its variables."""
+    listed = list(values)
+    return (listed[start : start + _IN_ONE_STATEMENT] for start in range(0, len(listed), _IN_ONE_STATEMENT))
 
 
 def insert_into(connection: Connection, table: Table) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from gateway.store import tables
 from gateway.store.ledger import Ledger, insert_into
@@ -29,7 +29,6 @@ class RouteMemory:
     def put(self, key: str, value: str) -> None:
         """Remember a value durably; what earlier configurations remembered under this key is forgotten."""
         stored = self._stored(key)
-        values = {"value": value, "at": self._ledger.now()}
         with self._ledger.write() as connection:
             connection.execute(
                 delete(_remembered).where(
@@ -38,8 +37,14 @@ class RouteMemory:
                     _remembered.c.key != stored,
                 )
             )
-            statement = insert_into(connection, _remembered).values(route=self._route, key=stored, **values)
-            connection.execute(statement.on_conflict_do_update(index_elements=["route", "key"], set_=values))
+            remember(connection, stored, value, self._ledger.now(), route=self._route)
 
     def _stored(self, key: str) -> str:
         return f"{key}@{self._configuration}"
+
+
+def remember(connection: Connection, key: str, value: str, at: str, *, route: str = "") -> None:
+    """Put a value under a key, in the place of what stood there; without a route it is the whole site's."""
+    values = {"value": value, "at": at}
+    statement = insert_into(connection, _remembered).values(route=route, key=key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["route", "key"], set_=values))
