@@ -189,7 +189,10 @@ def _ancestors(head: bytes, names: tuple[str, ...], encoding: str) -> tuple[byte
     copy: Any = None
     for element in above:
         attributes = dict(element.attrib)
-        made = etree.Element(element.tag, attributes, element.nsmap)
+        try:
+            made = etree.Element(element.tag, attributes, element.nsmap)
+        except ValueError:  # the parser takes some names that cannot be written
+            raise NotCuttable from None
         if copy is not None:
             copy.append(made)
         copy = made

@@ -68,6 +68,8 @@ def read_prolog(head: bytes) -> Prolog:
         codec = _codec(declared) if declared else "utf-8"
         if codec is not None and codec.startswith("utf-16"):
             codec = "utf-8"  # a lie: the bytes are one to a character
+        elif codec not in _ALLOWED:
+            codec = None  # Python also knows such as `hex`, which are no encodings of texts
     text = head.decode(codec or "latin-1", "replace").lstrip("\ufeff")
     skipped = _SKIPPED.match(text)
     at = skipped.end() if skipped else 0

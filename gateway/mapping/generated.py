@@ -19,13 +19,12 @@ from gateway.mapping.levels import Block, FieldReader, LevelReader, Recipe, Test
 from gateway.mapping.lookups import lookup_key
 from gateway.mapping.numbers import is_plain, read_number
 from gateway.mapping.paths import Element, local_name, text_of
+from gateway.mapping.remembered import Remembered
 from gateway.mapping.script import Script
 from gateway.mapping.steps import Steps, steps_of
 from gateway.mapping.unreadable import Unreadable
 
 _NONE: frozenset[str] = frozenset()
-REMEMBERED = 8192
-"""Texts of a field whose values are remembered: codes, rates, prices and countries come again and again."""
 
 QuickReader = Callable[[Element], Values]
 """From a record to its values; raises Doubt or Unreadable where the ordinary reader is to look."""
@@ -33,22 +32,6 @@ QuickReader = Callable[[Element], Values]
 
 class Doubt(Exception):
     """The record is to be read the ordinary way."""
-
-
-class Remembered(dict[Any, Any]):
-    """From the raw text to the value, for the texts that were met lately."""
-
-    def __init__(self, read: Callable[[str], Any]) -> None:
-        self._read = read
-        super().__init__({None: None, "": None})
-
-    def __missing__(self, raw: str) -> Any:
-        value = self._read(raw)
-        if len(self) >= REMEMBERED:
-            self.clear()
-            self[None] = None
-        self[raw] = value
-        return value
 
 
 def quick_reader(level: LevelReader, *, namespaces: bool) -> QuickReader:
@@ -101,7 +84,7 @@ class _Node:
     @property
     def many(self) -> bool:
         """Whether more than one element of the name is looked at."""
-        return self.rows or bool(self.by)
+        return self.rows or bool(self.by) or self.first is not None
 
     @property
     def flat(self) -> bool:
@@ -157,7 +140,7 @@ class _Level:
             self._script.write(f"if not {self._holds(condition, 'None', above or {})}: continue")
         known: dict[str, str] = {}
         for reader in self._level.fields:
-            known[reader.field.name] = self._field(reader, known)
+            known.setdefault(reader.field.name, self._field(reader, known))  # a section has no value of its own
         self._pending_defaults(known)
         return _literal(known, [(name, self._rows(blocks, known)) for name, blocks in self._blocks])
 
@@ -184,18 +167,25 @@ class _Level:
         elif steps.names not in several:
             self._places[slot] = steps
 
-    def _walk(self, node: _Node) -> None:
-        """Write the tables of children of a node and of all nodes below it."""
+    def _walk(self, node: _Node, among: str = "") -> None:
+        """Write the tables of children of a node and of all nodes below it.
+
+        among: the list whose first element the node stands in, where a path leads to the first hit in any of them.
+        """
         if not node.below:
             return
         if not node.members and not all(child.many for child in node.below.values()):
             node.members = self._script.name("d")
             self._table(node.members, node.element, node)
+        if among:
+            lacks = [f"{name!r} not in {node.members}" for name, child in node.below.items() if not child.many]
+            lacks += ["True"] if len(lacks) < len(node.below) else []
+            self._script.write(f"if len({among}) > 1 and ({' or '.join(lacks)}): raise Doubt")
         for name, child in node.below.items():
             if child.many:
                 self._many(node, name, child)
             elif child.below:
-                self._one(node, name, child)
+                self._one(node, name, child, among)
 
     def _table(self, table: str, element: str, node: _Node) -> None:
         """Write the table of an element's children by name, the first of each: the elements, or their texts."""
@@ -207,17 +197,17 @@ class _Level:
         self._script.write(f"{table} = {{{self._tag}: {held} for c in {element}}}")
         self._script.write(f"if len({table}) != len({element}): {table} = {once}")
 
-    def _one(self, node: _Node, name: str, child: _Node) -> None:
+    def _one(self, node: _Node, name: str, child: _Node, among: str) -> None:
         child.element = self._script.name("e")
         self._script.write(f"{child.element} = {node.members}.get({name!r})")
         if all(each.many for each in child.below.values()):
-            self._walk(child)
+            self._walk(child, among)
             return
         child.members = self._script.name("d")
         self._script.write(f"{child.members} = NOTHING")
         with self._script.block(f"if {child.element} is not None:"):
             self._table(child.members, child.element, child)
-        self._walk(child)
+        self._walk(child, among)
 
     def _many(self, node: _Node, name: str, child: _Node) -> None:
         """Write the list of all elements of a name, each with the table of its children."""
@@ -239,7 +229,7 @@ class _Level:
         for telling, texts in child.by.items():
             self._told_apart(child, telling, texts)
         if child.first is not None:
-            self._chosen_row(child.first, f"{child.element}[0] if {child.element} else (None, NOTHING)")
+            self._chosen_row(child.first, child.element)
 
     def _told_apart(self, node: _Node, telling: str, texts: dict[str, _Node]) -> None:
         """Write the search for the first element whose child has a certain text."""
@@ -248,17 +238,17 @@ class _Level:
         with self._script.block(f"for e, d in {node.element}:"):
             self._script.write(f"x = d.get({telling!r})")
             text = "((deep(x) if len(x) else x.text) or '').strip()"
-            self._script.write(f"if x is not None: {found}.setdefault({text}, (e, d))")
+            self._script.write(f"if x is not None: {found}.setdefault({text}, []).append((e, d))")
         for text, wanted in texts.items():
-            self._chosen_row(wanted, f"{found}.get({text!r}, (None, NOTHING))")
+            rows = self._script.name("l")
+            self._script.write(f"{rows} = {found}.get({text!r}, ())")
+            self._chosen_row(wanted, rows)
 
-    def _chosen_row(self, node: _Node, source: str) -> None:
-        """Write the taking of one row out of several."""
+    def _chosen_row(self, node: _Node, rows: str) -> None:
+        """Write the taking of the first of several rows."""
         node.element, node.members = self._script.name("e"), self._script.name("d")
-        self._script.write(f"{node.element}, {node.members} = {source}")
-        for leaf in node.below:  # another one might have it
-            self._script.write(f"if {node.element} is not None and {leaf!r} not in {node.members}: raise Doubt")
-        self._walk(node)
+        self._script.write(f"{node.element}, {node.members} = {rows}[0] if {rows} else (None, NOTHING)")
+        self._walk(node, rows)
 
     # fields
 

@@ -10,6 +10,7 @@ from gateway.mapping.unreadable import Unreadable
 ELSE = "else"
 INCLUDE = "include"
 _REMEMBERED = 4096
+_LONGEST_REMEMBERED = 120
 _SHOWN = 12
 _ABSENT = object()
 
@@ -51,7 +52,7 @@ class Lookup:
         value = self._known.get(text, _ABSENT)
         if value is _ABSENT:
             value = self._search(text)
-            if value is not text and len(self._known) < _REMEMBERED:
+            if value is not text and len(self._known) < _REMEMBERED and len(text) <= _LONGEST_REMEMBERED:
                 self._known[text] = value
         return value
 

@@ -306,6 +306,10 @@ def _canonical(element: Element) -> bytes:
 
     In C14N `<` stands only where a tag begins; a `>` inside an attribute loses the blanks after it: no harm.
     """
-    written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
+    try:
+        written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
+    except etree.C14NError:  # a namespace that is no absolute URI, such as `xmlns="shop"`
+        whole = etree.tostring(element, encoding="unicode", with_tail=False)
+        written = etree.canonicalize(whole, with_comments=False).encode()
     stripped = b"<".join([part.rstrip() for part in written.split(b"<")])
     return b">".join([part.lstrip() for part in stripped.split(b">")])

@@ -420,12 +420,25 @@ def _span(prolog: Prolog, shown_as: str, at: int, length: int) -> Span:
     return Span(file=shown_as, line=line, column=at - start + 1 if length else 0, length=length, text=text)
 
 
+def _emptied(element: Element) -> Element:
+    """The element without what is in it, and without names that the parser takes and lxml does not write."""
+    attributes = {str(name): str(value) for name, value in element.attrib.items()}
+    namespaces: Any = element.nsmap  # the default one has the key None, which the stubs do not know
+    try:
+        return etree.Element(element.tag, attributes, namespaces)
+    except ValueError:
+        bare = etree.Element(local_name(element.tag))
+    for name, value in attributes.items():
+        with suppress(ValueError):
+            bare.set(name, value)
+    return bare
+
+
 def _alone(element: Element, encoding: str) -> bytes:
     copy = deepcopy(element)
     copy.tail = None
     for above in element.iterancestors():
-        namespaces: Any = above.nsmap  # the default one has the key None, which the stubs do not know
-        holder = etree.Element(above.tag, {str(k): str(v) for k, v in above.attrib.items()}, namespaces)
+        holder = _emptied(above)
         holder.append(copy)
         copy = holder
     etree.indent(copy)

@@ -385,7 +385,8 @@ def _fitted(desk: Desk, value: str | None, longest: int | None, site: int, *, li
 
 def _rounded(desk: Desk, value: Decimal, places: int, site: int) -> Decimal:
     """Rounded half up, and told where that changes it."""
-    rounded = value.quantize(_QUANTA[places], ROUND_HALF_UP)
+    quantum = _QUANTA[places] if 0 <= places < len(_QUANTA) else Decimal(1).scaleb(-places)
+    rounded = value.quantize(quantum, ROUND_HALF_UP)
     if rounded != value:
         desk.note(
             site,

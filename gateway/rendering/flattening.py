@@ -13,7 +13,8 @@ from jinja2 import nodes
 
 from gateway.rendering.checking import Part
 
-_HARMLESS = (nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport, nodes.Macro)
+_NAMING = (nodes.Import, nodes.FromImport, nodes.Macro)
+_HARMLESS = (nodes.Extends, nodes.Block, *_NAMING)
 
 
 class NotFlat(Exception):
@@ -34,6 +35,8 @@ def flat(
     for part in chain:
         if not all(isinstance(node, _HARMLESS) or _is_text(node) for node in part.tree.body):
             raise NotFlat  # a `set` outside of the blocks
+        if part is not owner and any(isinstance(node, _NAMING) for node in part.tree.body):
+            raise NotFlat  # what is extended may name something else alike, and its name counts
     flattener = _Flattener(parts)
     body = flattener.body(_copied(block.body), flattener.macros_of(owner))
     whole = nodes.Template([nodes.With([], [], body, lineno=1)], lineno=1)
@@ -58,6 +61,7 @@ class _Flattener:
     def __init__(self, parts: Mapping[str, Part]) -> None:
         self._parts = parts
         self._depth = 0
+        self._calls = 0
 
     def macros_of(self, part: Part) -> dict[str, nodes.Macro]:
         """The macros that a file defines, and those that it imports by name."""
@@ -148,12 +152,17 @@ class _Flattener:
         body = _copied(macro.body)
         if _free(body) - set(names):
             raise NotFlat  # it sees something else than the place of its call
-        targets: list[nodes.Node] = [nodes.Name(name, "store", lineno=call.lineno) for name in names]
+        self._calls += 1
+        for name in [name for node in body for name in _names_in(node)]:
+            name.name = f"{name.name}__{self._calls}"  # of the macro alone, whatever is set around its call
+        targets: list[nodes.Node] = [
+            nodes.Name(f"{name}__{self._calls}", "store", lineno=call.lineno) for name in names
+        ]
         return nodes.With(targets, list(given.values()), self.body(body, {}), lineno=call.lineno)
 
     def _plain(self, node: nodes.Node, macros: Mapping[str, nodes.Macro]) -> None:
         """Refuse a call anywhere but in an output of its own."""
-        names = {each.name for each in [*node.find_all(nodes.Name), node] if isinstance(each, nodes.Name)}
+        names = {each.name for each in _names_in(node)}
         if (
             names & macros.keys()
             or isinstance(node, nodes.Call)
@@ -162,9 +171,13 @@ class _Flattener:
             raise NotFlat
 
 
+def _names_in(node: nodes.Node) -> list[nodes.Name]:
+    return [*node.find_all(nodes.Name), *([node] if isinstance(node, nodes.Name) else [])]
+
+
 def _free(body: list[nodes.Node]) -> set[str]:
     """The names that are read and never set."""
-    names = [name for node in body for name in node.find_all(nodes.Name)]
+    names = [name for node in body for name in _names_in(node)]
     return {name.name for name in names if name.ctx == "load"} - {
         name.name for name in names if name.ctx != "load"
     }

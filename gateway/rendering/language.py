@@ -60,6 +60,12 @@ class OutputGenerator(CodeGenerator):
             self.write(", ")
         self.write(f"), {self._site(node)})")
 
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> str:
+        """Jinja would escape a literal by itself, and leave line breaks as they are."""
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
+
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         del frame, finalize
         if not _is_plain(node):

@@ -29,13 +29,18 @@ from gateway.rendering.vat import VatRates
 REMEMBERED = 4096
 """Values of one output whose text is remembered."""
 
+_LONGEST_REMEMBERED = 120
+"""Characters of a text that is remembered, so that what is kept is bounded."""
+
 _OF_TEXT = frozenset({"text", "memo", "code", "compact", "lookup"})
 _KEEPING = frozenset({"text", "memo", "code"})
 """Filters that give back a clean line as it is."""
 
-_OF_VALUES = frozenset({"amount", "quantity", "boolean"})
+_OF_VALUES = {"amount": Decimal, "quantity": Decimal, "boolean": bool}
 """Filters whose result is the same for equal values (`10.0` and `10.00`), and needs no escaping."""
 
+
+_FROM_VALUE = _OF_TEXT | _OF_VALUES.keys()
 
 QuickRecord = Callable[[Mapping[str, Any]], bytes]
 """From what a template sees to the bytes of a record.
@@ -79,14 +84,15 @@ class QuickDesk(Desk):
 class Remembered(dict[Any, Any]):
     """From the value of one output to its text (or to its bytes), for the values that were met lately."""
 
-    def __init__(self, make: Callable[[Any], Any], kinds: type | tuple[type, ...]) -> None:
+    def __init__(self, make: Callable[[Any], Any], kind: type) -> None:
         self._make = make
-        self._kinds = kinds
+        self._kind = kind
         super().__init__()
 
     def __missing__(self, value: Any) -> Any:
         text = self._make(value)
-        if isinstance(value, self._kinds):
+        too_long = isinstance(value, str) and len(value) > _LONGEST_REMEMBERED
+        if isinstance(value, self._kind) and not too_long:
             if len(self) >= REMEMBERED:
                 self.clear()
             self[value] = text
@@ -114,12 +120,10 @@ class QuickGenerator(CodeGenerator):
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """Filters with constant arguments are a table of what was met lately."""
         inner, steps = _constant_steps(node)
-        if not steps:
+        if steps:
+            self._filtered(inner, steps, frame, written=False)
+        else:
             super().visit_Filter(node, frame)
-            return
-        self.write(f"{self.environment.table(steps, written=False)}[")
-        self.visit(inner, frame)
-        self.write("]")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """`a ~ b`."""
@@ -149,13 +153,25 @@ class QuickGenerator(CodeGenerator):
             return
         inner, steps = _constant_steps(child)
         if steps or not _is_plain(child):
-            self.write(f"{self.environment.table(steps, written=True)}[")
-            self.visit(inner, frame)
-            self.write("]")
+            self._filtered(inner, steps, frame, written=True)
         else:
             self.write("(")
             self.visit(child, frame)
             self.write(").encode('ascii')")
+
+    def _filtered(
+        self, inner: nodes.Expr, steps: tuple[nodes.Filter, ...], frame: Frame, *, written: bool
+    ) -> None:
+        """What filters make of a value. For numbers and flags it is remembered of a field only, which is always of
+        one type: in a table `1`, `1.00` and `true` are the same.
+        """
+        of_values = bool(steps) and steps[0].name in _OF_VALUES
+        remembered = not of_values or isinstance(inner, nodes.Getattr)
+        opening, closing = "[]" if remembered else "()"
+        name = self.environment.filtering(steps, written=written, remembered=remembered)
+        self.write(name + opening)
+        self.visit(inner, frame)
+        self.write(closing)
 
 
 class QuickLanguage(jinja2.Environment):
@@ -176,15 +192,18 @@ class QuickLanguage(jinja2.Environment):
         self._is_clean = charset.is_clean
         self.desk = QuickDesk(charset, lookups, vat_rates)
         self.joined = self.desk.joined
-        self._tables: dict[str, Remembered] = {}
+        self._made: dict[str, Remembered | Callable[[Any], Any]] = {}
         self.globals.clear()
         self.filters: dict[str, Callable[..., Any]] = {
             name: partial(entry.call, self.desk, site=0) for name, entry in FILTERS.items()
         }
         self.tests: dict[str, Any] = dict(TESTS)
 
-    def table(self, steps: tuple[nodes.Filter, ...], *, written: bool) -> str:
-        """A new table for some filters with constant arguments; `written`: with the escaping at the end."""
+    def filtering(self, steps: tuple[nodes.Filter, ...], *, written: bool, remembered: bool) -> str:
+        """The name of a new table (or else function) for some filters with constant arguments.
+
+        written: with the escaping at the end.
+        """
         calls = [self._call(step) for step in steps]
         if written and not (steps and FILTERS[steps[-1].name].plain):
             calls.append(self.desk.escaped)
@@ -201,16 +220,16 @@ class QuickLanguage(jinja2.Environment):
                 value = call(value)
             return value
 
-        kinds = (Decimal, bool) if steps and steps[0].name in _OF_VALUES else str
-        name = f"table{len(self._tables)}"
-        self._tables[name] = Remembered(make, kinds)
+        name = f"filters{len(self._made)}"
+        kind = _OF_VALUES.get(steps[0].name, str) if steps else str
+        self._made[name] = Remembered(make, kind) if remembered else make
         return name
 
     def function(self, tree: nodes.Template) -> QuickRecord:
         """The function of a flat tree."""
         tree.set_environment(self)
         code = self.compile(tree, name="record", filename="<quick record>")
-        namespace: dict[str, Any] = {"environment": self, "__file__": "<quick record>", **self._tables}
+        namespace: dict[str, Any] = {"environment": self, "__file__": "<quick record>", **self._made}
         exec(code, namespace)  # noqa: S102 - what Jinja compiled of a template that was checked
         root = namespace["root"]
 
@@ -234,7 +253,7 @@ def _constant_steps(node: nodes.Expr) -> tuple[nodes.Expr, tuple[nodes.Filter, .
     """The filters at the end of an expression whose result depends on the value alone, and what they work on."""
     steps: list[nodes.Filter] = []
     inner: Any = node
-    while isinstance(inner, nodes.Filter) and inner.name in _OF_TEXT | _OF_VALUES and _has_constants(inner):
+    while isinstance(inner, nodes.Filter) and inner.name in _FROM_VALUE and _has_constants(inner):
         steps.append(inner)
         inner = inner.node
     return (inner, tuple(reversed(steps))) if steps else (node, ())
@@ -246,8 +265,10 @@ def _longest_kept(steps: tuple[nodes.Filter, ...]) -> int | None:
     for step in steps:
         if step.name not in _KEEPING:
             return None
-        given = [*step.args, *(keyword.value for keyword in step.kwargs)]
-        longest = min([longest, *(each.as_const() for each in given if each.as_const() is not None)])
+        given = [each.as_const() for each in (*step.args, *(keyword.value for keyword in step.kwargs))]
+        if not all(each is None or isinstance(each, int) for each in given):
+            return None
+        longest = min([longest, *(each for each in given if each is not None)])
     return longest
 
 

@@ -1,0 +1,31 @@
+"""Values that were read of texts lately: codes, rates, prices and countries come again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+MOST = 8192
+"""Texts of one way of reading that are remembered."""
+
+LONGEST = 120
+"""Characters that such a text may have, so that what is kept is bounded."""
+
+
+class Remembered(dict[Any, Any]):
+    """From the raw text to the value, for the texts that were met lately. Threads share it."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+        super().__init__({None: None, "": None})
+
+    def __missing__(self, raw: str) -> Any:
+        if raw is None:  # another thread has just cleared it
+            return None
+        value = self._read(raw)
+        if len(raw) <= LONGEST:
+            if len(self) >= MOST:
+                self.clear()
+                self[None] = None
+            self[raw] = value
+        return value

@@ -1,0 +1,76 @@
+"""Reads an input both ways: as it is read, and record by record with nothing but the ordinary readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+from unittest.mock import patch
+
+from gateway.errors import SourceProblems
+from gateway.mapping import Mapping
+from gateway.mapping import chunks as chunking
+from gateway.mapping.chunks import NotCuttable
+from gateway.mapping.sources import XmlRecords
+
+
+def quickly(mapping: Mapping, path: Path, size: int = chunking.SIZE, **wanted: Any) -> list[Any]:
+    """What comes of an input that is read in chunks of this size."""
+    with patch.object(chunking, "SIZE", size):
+        return _told(mapping, path, **wanted)
+
+
+def surely(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
+    """What comes of it where every doubt is a certainty."""
+    with patch.object(XmlRecords, "_in_chunks", _not_cuttable), patch.object(Mapping, "_read_quickly", _nothing):
+        return _told(mapping, path, **wanted)
+
+
+def _told(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
+    told: list[Any] = []
+    try:
+        for reading in mapping.read(path, **wanted):
+            kept = reading.keep_fragment()()
+            told.append(
+                {
+                    "position": reading.position,
+                    "line": reading.line,
+                    "key": reading.key,
+                    "document": repr(reading.document),
+                    "problems": reading.problems,
+                    "fingerprint": reading.fingerprint(),
+                    "fragment": reading.fragment(),
+                    "kept": kept,
+                }
+            )
+    except SourceProblems as error:
+        told.append(error.problems)
+    return told
+
+
+def _not_cuttable(_records: XmlRecords) -> NoReturn:
+    raise NotCuttable
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+def quick_share(mapping: Mapping, path: Path) -> tuple[int, int]:
+    """How many records of an input are read the quick way, of how many."""
+    quick = 0
+    ordinary = Mapping._read_quickly
+
+    def counted(self: Mapping, *given: Any) -> Any:
+        nonlocal quick
+        reading = ordinary(self, *given)
+        quick += reading is not None
+        return reading
+
+    with patch.object(Mapping, "_read_quickly", counted), patch.object(XmlRecords, "_one_by_one", _refused):
+        read = len(list(mapping.read(path)))
+    return quick, read
+
+
+def _refused(_records: XmlRecords) -> Iterator[Any]:
+    raise AssertionError("the input was not read in chunks")
