@@ -48,6 +48,20 @@ def complete_order(
 
     Returns the order, or None where an error stands among the findings. Never raises for what a shop sent.
     """
+    try:
+        return _completed(values, on_totals)
+    except ArithmeticError:
+        return None, (
+            Finding(
+                code="D020",
+                field="lines",
+                message="the amounts are too large or too small to be computed with exactly",
+                help="correct the amounts in the shop; prices, quantities and totals are computed with 28 digits",
+            ),
+        )
+
+
+def _completed(values: Mapping[str, Any], on_totals: OnTotals) -> tuple[Order | None, tuple[Finding, ...]]:
     findings = [_missing(name) for name in ("number", "ordered_at", "currency") if values.get(name) is None]
     billing = _party(values.get("billing"))
     if billing is None or not billing.names_somebody():

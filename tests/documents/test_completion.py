@@ -194,3 +194,14 @@ def test_a_row_that_does_not_fit_its_total_may_be_a_warning() -> None:
 def test_a_unit_price_that_is_told_from_the_rows_total_fits_it() -> None:
     row = line(quantity=D(3), unit_price=None, total={"gross": D("100.00")})
     assert codes(lines=[row]) == []
+
+
+def test_amounts_that_cannot_be_computed_with_are_a_finding() -> None:
+    huge = D(10) ** 17
+    document, findings = complete_order(
+        values(lines=[line(quantity=huge, unit_price={"gross": huge}, total=None)])
+    )
+    assert document is None
+    assert [(each.code, each.message) for each in findings] == [
+        ("D020", "the amounts are too large or too small to be computed with exactly")
+    ]
