@@ -17,6 +17,9 @@ from gateway import library
 from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
 
+_QUICK = getattr(yaml, "CSafeLoader", None)
+_READ_OTHERWISE = ("\t", "? ", "?\n", "\ufeff", "\x85", "\u2028", "\u2029")
+"""What the loader in C takes and the other one refuses, or counts otherwise."""
 LARGEST = 1 << 20
 DEEPEST = 40
 
@@ -137,10 +140,20 @@ def _decode(raw: bytes | str, name: str) -> str:
 
 
 def _compose(text: str) -> Any:
-    loader = yaml.SafeLoader(text)
+    """The root node. The loader in C is ten times as quick; what it refuses is told in the other one's words."""
+    if _QUICK is not None and not any(sign in text for sign in _READ_OTHERWISE):
+        try:
+            return _composed(text, _QUICK)
+        except yaml.YAMLError:
+            pass
+    return _composed(text, yaml.SafeLoader)
+
+
+def _composed(text: str, loader_class: Any) -> Any:
+    loader = loader_class(text)
     try:
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=loader_class):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -206,7 +219,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*location, i)) for i, child in enumerate(node.value)]
         value = str(node.value)
-        if node.style is None and value in ("", "~", "null"):  # type: ignore[attr-defined]  # scalar nodes have it
+        if not node.style and value in ("", "~", "null"):  # type: ignore[attr-defined]  # scalar nodes have it
             return None
         return value
 

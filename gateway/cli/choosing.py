@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway import library
 from gateway.cli.main import Session
 from gateway.diagnostics import Problem
 from gateway.errors import ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.config import Config, RouteSpec, TargetSpec
-    from gateway.mapping import Mapping
+    from gateway.mapping import Mapping, Overrides
     from gateway.rendering import Schema, Template
 
 
@@ -41,7 +42,8 @@ class Choice:
 
 
 def choose(session: Session, mapping: str, template: str, settings: list[str]) -> Choice | None:
-    """The template that is named, else that of the first route with this mapping; None where there is neither.
+    """The template that is named, else that of the first route with this mapping, else (for the settings of a
+    configuration) the only one there is; None where there is none of them.
 
     Settings and lookups are those of that route, or of the only target that the template writes for.
     """
@@ -53,15 +55,23 @@ def choose(session: Session, mapping: str, template: str, settings: list[str]) -
     site = site_of(session)
     if not template:
         found = _of_route(config, mapping) if config is not None else None
-        if found is None:
+        if found is not None:
+            route, to = found
+            settings_of = {**to.settings, **given}
+            return Choice(to.template, to.schema, settings_of, to.lookups, site, f"the route {route.name}")
+        template = only_template(mapping.rpartition("/")[2], site) if config is not None else ""
+        if not template:
             return None
-        route, to = found
-        return Choice(
-            to.template, to.schema, {**to.settings, **given}, to.lookups, site, f"the route {route.name}"
-        )
     borrowed = borrow(config, mapping, template) if config is not None else None
     own, lookups, lender = borrowed if borrowed is not None else ({}, {}, "")
     return Choice(template, schema_beside(template, site), {**own, **given}, lookups, site, lender)
+
+
+def only_template(mapping: str, site: Path | None) -> str:
+    """The template for the documents of a mapping such as `order`, where there is but one; else nothing."""
+    kind = mapping.partition("_")[0]
+    known = [each for each in library.names("templates", ".xml.j2", site) if each.rpartition("/")[2] == kind]
+    return known[0] if len(known) == 1 else ""
 
 
 def borrow(
@@ -90,8 +100,14 @@ def load_mapping(session: Session, name: str) -> Mapping:
     found = _of_route(session.config(), route_name(path)) if session.config_path.exists() else None
     if found is None:
         return mapping.load(str(path), site=site)
-    overrides = mapping.Overrides(lookups=found[0].lookups, totals=found[0].totals)
-    return mapping.load(str(path), site=site, overrides=overrides)
+    return mapping.load(str(path), site=site, overrides=overrides_of(found[0]))
+
+
+def overrides_of(route: RouteSpec) -> Overrides:
+    """What a route changes of its mapping."""
+    from gateway.mapping import Overrides
+
+    return Overrides(lookups=route.lookups, settings=route.settings, totals=route.totals)
 
 
 def route_name(path: Path) -> str:

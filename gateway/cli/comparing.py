@@ -75,7 +75,9 @@ def _sum_up(terminal: Terminal, results: list[Comparison], old: str, new: str) -
     counted += [f"{plural(unread, 'sample')} cannot be read"] if unread else []
     more = f": {', '.join(counted)}" if counted else ""
     terminal.result(f"{plural(records, 'record')}, {len(found)} different{more}")
-    if counted:
+    if "breaks" in found:
+        terminal.result(f"next: mend {new}; `gateway try {new} {results[0].sample}` shows a record")
+    elif counted:
         terminal.result(f"next: look at each; {new} may take the place of {old} when all of it is wanted")
     else:
         terminal.result(f"next: {new} may take the place of {old}")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from gateway.cli.choosing import borrow, pair, with_option
+from gateway.cli.choosing import borrow, only_template, overrides_of, pair, route_name, with_option
+from gateway.cli.files import site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
 from gateway.diagnostics import plural
@@ -22,7 +23,7 @@ from gateway.errors import GatewayError, ProblemsFound, UsageError
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.exchange.conversion import Conversion, Tally
-    from gateway.mapping import Mapping
+    from gateway.mapping import Mapping, Overrides
     from gateway.rendering import Schema, Template
 
 
@@ -102,13 +103,11 @@ class _Job:
         origin: str,
         settings: dict[str, object],
         lookups: dict[str, dict[str, str]],
-        overrides: dict[str, dict[str, str]],
-        totals: str | None,
+        overrides: Overrides,
         site: Path | None,
     ) -> None:
         self.mapping, self.template, self.schema, self.origin = mapping, template, schema, origin
-        self.settings, self.lookups, self.overrides = settings, lookups, overrides
-        self.totals, self.site = totals, site
+        self.settings, self.lookups, self.overrides, self.site = settings, lookups, overrides, site
 
     @property
     def prepare(self) -> functools.partial[tuple[Mapping, Template, Schema | None]]:
@@ -119,14 +118,12 @@ class _Job:
 def _prepare(job: _Job) -> tuple[Mapping, Template, Schema | None]:
     from gateway import mapping, rendering
 
-    totals = job.totals if job.totals in ("error", "warn") else None
-    overrides = mapping.Overrides(lookups=job.overrides, totals=totals)  # type: ignore[arg-type]  # narrowed above
     try:
         template = rendering.load(job.template, settings=job.settings, lookups=job.lookups, site=job.site)
     except ProblemsFound as error:
         raise ProblemsFound([with_option(problem) for problem in error.problems]) from None
     return (
-        mapping.load(job.mapping, site=job.site, overrides=overrides),
+        mapping.load(job.mapping, site=job.site, overrides=job.overrides),
         template,
         rendering.load_schema(job.schema, site=job.site) if job.schema else None,
     )
@@ -143,11 +140,13 @@ def _job(
     *,
     validate: bool,
 ) -> _Job:
+    from gateway.mapping import Overrides
     from gateway.workbench.goldens import schema_beside
 
     given = dict(pair(text) for text in settings)
     if route:
         return _job_of_route(session.config(), route, given, origin, validate=validate)
+    template = template or only_template(route_name(Path(mapping)).rpartition("/")[2], site_of(session))
     if not mapping or not template:
         raise UsageError("convert needs --mapping and --template, or --route")
     site: Path | None = None
@@ -168,8 +167,7 @@ def _job(
         origin or Path(mapping).parent.name or "file",
         {**settings_of, **given},
         lookups,
-        {},
-        None,
+        Overrides(),
         site,
     )
 
@@ -186,8 +184,7 @@ def _job_of_route(config: Config, name: str, given: dict[str, object], origin: s
         origin or spec.origin,
         {**target.settings, **given},
         target.lookups,
-        spec.lookups,
-        spec.totals,
+        overrides_of(spec),
         config.site,
     )
 

@@ -48,7 +48,9 @@ def explain(
 
 def schema(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="[mapping|config]", help="Which one; none = what there is.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[mapping|config|table|vat_rates]", help="Which one; none = what there is.")
+    ] = "",
     write: Annotated[
         bool, typer.Option("--write", help="Write the files of the package and the tables of docs/ anew.")
     ] = False,
@@ -60,7 +62,7 @@ def schema(
 
     terminal = session_of(context).terminal
     if name and name not in SCHEMAS:
-        raise UsageError(f"there is no schema `{name}`; there are {' and '.join(SCHEMAS)}")
+        raise UsageError(f"there is no schema `{name}`; there are {', '.join(SCHEMAS)}")
     if write:
         for path, text in list(stale()):
             if not dry_run:
@@ -71,5 +73,5 @@ def schema(
         terminal.result(text_of(name).rstrip("\n"))
     else:
         for each in SCHEMAS:
-            terminal.result(f"{each.ljust(8)} {place_of(each)}")
+            terminal.result(f"{each.ljust(9)} {place_of(each)}")
         terminal.result(f"next: the first line of a file, `{MODELINE}PATH`, gives it to an editor")

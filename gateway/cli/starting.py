@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway import library
+from gateway.cli.checking import one_line_without_place
 from gateway.cli.files import site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.diagnostics import plural
-from gateway.errors import UsageError
+from gateway.errors import ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.workbench.scaffold.samples import Sample
@@ -70,6 +71,7 @@ def platform(
     places = _places(session, name, kind, sample)
     if places.mapping.exists() and not force and not dry_run:
         raise UsageError(f"{_shown(places.mapping)} is there already; `--force` writes over it")
+    templates = _templates(places, template)
     taken = read_sample(sample)
     header = Header(_modeline(places), name, kind, sample.name, taken.source, places.given)
     made = drafted(taken.survey, sample, header)
@@ -81,7 +83,10 @@ def platform(
         _as_json(session, places, taken, made)
         return
     _report(session, places, taken, made, dry_run=dry_run)
-    _try_template(session, places, template, dry_run=dry_run)
+    if not dry_run:
+        for each in templates:
+            session.terminal.result(_try_template(session, places, each, sample))
+    _next(session, places, dry_run=dry_run)
 
 
 def _places(session: Session, name: str, kind: str, sample: Path) -> _Places:
@@ -131,36 +136,58 @@ def _report(session: Session, places: _Places, taken: Sample, made: Platform, *,
     say(f"  read whole  {made.good} of {plural(made.records, 'record')}{codes}")
     say(f"  not mapped  {plural(len(draft.unmapped), 'element')}, listed at the end of the file")
     for text in draft.missing:
-        say(f"{terminal.mark('bad' if text.startswith('MISSING') else 'doubtful')} {text}")
+        mark = {"MISSING": terminal.mark("bad"), "NOTE": " "}.get(
+            text.partition(" ")[0], terminal.mark("doubtful")
+        )
+        say(f"{mark} {text}")
 
 
-def _try_template(session: Session, places: _Places, template: str, *, dry_run: bool) -> None:
-    """Say which template writes this kind and what is to be done next."""
+def _templates(places: _Places, wanted: str) -> list[str]:
+    """The templates for this kind: the one that is wanted, or all there are. Raises UsageError."""
+    kind = places.mapping.stem
+    known = [each for each in library.names("templates", ".xml.j2", places.root) if _kind_of(each) == kind]
+    if wanted and wanted not in known:
+        near = library.similar(wanted, known)
+        raise UsageError(f"there is no template `{wanted}` for {kind}s; {_instead(near, known)}")
+    return [wanted] if wanted else known
+
+
+def _try_template(session: Session, places: _Places, template: str, sample: Path) -> str:
+    """Whether the template writes the sample as the draft reads it, in one line."""
+    from gateway.cli.choosing import choose, load_mapping
+    from gateway.workbench.output import output_of
+
     terminal = session.terminal
-    say = terminal.note if dry_run else terminal.result
-    kind, site = places.mapping.stem, places.root
-    known = [each for each in library.names("templates", ".xml.j2", site) if _kind_of(each) == kind]
-    if template and template not in known:
-        near = library.similar(template, known)
-        raise UsageError(f"there is no template `{template}` for {kind}s; {_instead(near, known)}")
-    chosen = template or (known[0] if len(known) == 1 else "")
-    if known:
-        schemas = {each: f"{each.partition('/')[0]}/data" for each in known}
-        has = [
-            f"{each} (schema {schemas[each]})"
-            for each in known
-            if library.find("xsd", schemas[each], ".xsd", site)
-        ]
-        say(f"  templates   {', '.join(has or known)}")
-    name = f"{places.mapping.parent.name}/{kind}"
-    with_it = f" --template {chosen}" if chosen else ""
-    if dry_run:
-        terminal.note(f"next: the same without --dry-run, then `gateway try {name} {places.given}{with_it}`")
-        return
-    say(
-        f"next: read {_shown(places.mapping)}, then `gateway test {name}` and "
-        f"`gateway try {name} {places.given}{with_it}`"
+    mapping = load_mapping(session, str(places.mapping))
+    choice = choose(session, mapping.name, template, [])
+    if choice is None:
+        return f"  templates   {template}"
+    try:
+        loaded, schema = choice.prepared()
+        found = output_of(mapping, sample, loaded, schema)
+    except ProblemsFound as error:
+        return f"{terminal.mark('doubtful')} as XML      not tried with {template}: {error.problems[0].message}"
+    by = f", valid by {choice.schema}" if choice.schema is not None else ""
+    if not found.refused:
+        return f"  as XML      {template} writes {found.written} of {plural(found.records, 'record')}{by}"
+    who, problem = found.refused[0]
+    help_of = f"\n              = help: {problem.help}" if problem.help is not None else ""
+    return (
+        f"{terminal.mark('bad')} as XML      {template} writes {found.written} of "
+        f"{plural(found.records, 'record')}{by}; {who}:\n"
+        f"              {one_line_without_place(problem)}{help_of}"
     )
+
+
+def _next(session: Session, places: _Places, *, dry_run: bool) -> None:
+    """What is to be done next, each command as it can be typed."""
+    name = f"{places.mapping.parent.name}/{places.mapping.stem}"
+    if dry_run:
+        session.terminal.note("next: the same without --dry-run")
+        return
+    session.terminal.result(f"next: read {_shown(places.mapping)} and mend what is marked in it, then")
+    for command in (f"gateway test {name}", f"gateway try {name} {places.given}"):
+        session.terminal.result(f"        {command}")
 
 
 def _kind_of(template: str) -> str:

@@ -131,11 +131,24 @@ def _next(files: list[_File]) -> str:
         codes = {problem.code for checked in failed.failed for problem in checked.outcome.problems}
         if codes & {"W001", "W002"}:
             return "next: mend it, or look at `gateway test --update`, which keeps the new output"
-        field_name = next((d.field for c in failed.failed for d in c.outcome.differences), "FIELD")
-        return f"next: `gateway trace {failed.path} SAMPLE {field_name}` shows where a value comes from"
+        return f"next: {_look(failed)}"
     if not any(file.checked for file in files):
         return "next: write tests under `tests:`; docs/mapping.md tells how"
     return "next: `gateway check`"
+
+
+def _look(file: _File) -> str:
+    """The command that follows the first value that is not as expected, or shows the record that is none."""
+    differing = (each.outcome for each in file.failed if each.outcome.differences)
+    outcome = next(differing, file.failed[0].outcome)
+    sample, _, number = outcome.given.partition("#")
+    name = next((each.field for each in outcome.differences if each.field != "problems"), None)
+    mapping = file.name if file.path == f"mappings/{file.name}.yaml" else file.path
+    record = f" --record {number}" if number not in ("", "1") else ""
+    if name is None:
+        return f"`gateway try {mapping} {sample}{record}` shows the whole record"
+    quoted = f"'{name}'" if "[" in name else name
+    return f"`gateway trace {mapping} {sample} {quoted}{record}` shows where a value comes from"
 
 
 def _show_failed(terminal: Terminal, checked: Checked) -> None:

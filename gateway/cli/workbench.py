@@ -84,7 +84,7 @@ def try_record(
     else:
         _show_record(session.terminal, loaded, source, story, output, view)
         session.terminal.problems(problems)
-        session.terminal.note(_after_try(mapping, source, story, output, problems))
+        session.terminal.note(_after_try(session, mapping, source, story, output, problems))
     if any(problem.level == "error" for problem in problems):
         raise typer.Exit(ProblemsFound.exit_code)
 
@@ -123,12 +123,19 @@ def _show_fields(terminal: Terminal, story: Story) -> None:
         terminal.result(f"nothing in this record for: {', '.join(names)}")
 
 
-def _after_try(mapping: str, source: Path, story: Story, output: _Output, problems: tuple[Problem, ...]) -> str:
+def _after_try(
+    session: Session, mapping: str, source: Path, story: Story, output: _Output, problems: tuple[Problem, ...]
+) -> str:
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         return f"next: mend what is said above; `gateway explain {errors[0].code}` tells more"
     if output.choice is None:
         return "next: `--template pohoda/order` shows the XML as well"
+    if not output.choice.lender.startswith("the route"):
+        return (
+            f"next: `gateway convert {source} -m {mapping} -o out.xml` writes all of it; "
+            f"a route with `mapping: {mapping}` in {session.config_path} ships it"
+        )
     field = next((each.name for each in story.fields if each.value is not None), "number")
     return f"next: `gateway trace {mapping} {source} {field}` follows one field"
 
@@ -176,7 +183,8 @@ def trace(
         session.terminal.json(_trace_as_json(story, field, found, output))
     else:
         _show_steps(session.terminal, _steps(story, field, found, output))
-        session.terminal.problems([problem for problem in problems if problem.field in (field, None)])
+        unwritten = output.problems if not output.text else ()
+        session.terminal.problems([each for each in problems if each in unwritten or each.field in (field, None)])
         session.terminal.note(_after_trace(story, field, found, output))
     if found is not None and found.trouble is not None:
         raise typer.Exit(ProblemsFound.exit_code)

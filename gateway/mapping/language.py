@@ -148,10 +148,14 @@ class TableModel(_Strict):
 class RatesModel(_Strict):
     """Rates of value added tax by country and day."""
 
-    version: Literal["1"]
-    about: str
-    source: str
-    rates: dict[str, list[dict[str, str]]]
+    version: Annotated[Literal["1"], WithJsonSchema({"enum": [1, "1"]})] = Field(
+        description="The version of this language."
+    )
+    about: str = Field(description="What the rates are.")
+    source: str = Field(description="Where they come from.")
+    rates: dict[str, list[dict[str, Scalar]]] = Field(
+        description="By ISO code of a country: lines with `from`, the first day, and rates by name."
+    )
 
 
 class MappingModel(_Strict):
@@ -198,6 +202,18 @@ def schema() -> dict[str, Any]:
     whole["$schema"] = "http://json-schema.org/draft-07/schema#"
     whole["title"] = "mapping of the exchange gateway"
     return whole
+
+
+def table_schema(model: type[TableModel | RatesModel]) -> dict[str, Any]:
+    """The JSON Schema of a file in `mappings/shared/`."""
+    whole = model.model_json_schema()
+    _tidy(whole)
+    title = "shared table" if model is TableModel else "VAT rates"
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": f"{title} of the exchange gateway",
+        **whole,
+    }
 
 
 def _level_schema(level: Level, description: str) -> dict[str, Any]:

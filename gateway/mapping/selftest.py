@@ -73,7 +73,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """Whether a test passed, and what differs where it did not."""
+    """Whether a test passed, and what differs where it did not. given: its sample and the number of the record."""
 
     __test__ = False
 
@@ -82,6 +82,7 @@ class TestOutcome:
     problems: tuple[Problem, ...]
     span: Span | None = None
     differences: tuple[Difference, ...] = ()
+    given: str = ""
 
 
 def golden_of(test: TestModel, span: Span | None) -> Golden | None:
@@ -117,7 +118,7 @@ def run_one(mapping: LoadedMapping, test: SelfTest, root: Path | None) -> TestOu
                 problems += [_differs(test, each, reading) for each in differences]
     except ProblemsFound as error:
         problems += error.problems
-    return TestOutcome(test.name, not problems, tuple(problems), test.span, tuple(differences))
+    return TestOutcome(test.name, not problems, tuple(problems), test.span, tuple(differences), test.given)
 
 
 @contextmanager
@@ -189,6 +190,12 @@ def _placed(difference: Difference, traced: Sequence[Traced]) -> Difference:
 
 
 def _differs(test: SelfTest, difference: Difference, reading: Reading) -> Problem:
+    mapped = (
+        f"mapped by {difference.mapped.file}:{difference.mapped.line}" if difference.mapped is not None else ""
+    )
+    from_path = f" from {difference.path}" if mapped and difference.path is not None else ""
+    place = difference.source
+    sample = f"sample: {test.given} (line {place.line if place is not None else reading.line})"
     return Problem(
         code="M020",
         message=f"the test `{test.name}` expects `{difference.field}` to be {difference.expected}, "
@@ -196,7 +203,7 @@ def _differs(test: SelfTest, difference: Difference, reading: Reading) -> Proble
         span=difference.at or test.span,
         label=f"is {difference.found}",
         field=difference.field,
-        context=(f"sample: {test.given} (line {reading.line})",),
+        context=(*([mapped + from_path] if mapped else []), sample),
     )
 
 

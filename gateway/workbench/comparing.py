@@ -44,23 +44,36 @@ class Comparison:
 @dataclass(frozen=True)
 class _Read:
     name: str
+    position: int
     fields: dict[str, str] | None
     problems: tuple[Problem, ...]
+
+
+_Records = dict[tuple[str, int], _Read]
 
 
 def compare(old: Mapping, new: Mapping, sample: Path) -> Comparison:
     """What becomes of the records of a sample when `new` takes the place of `old`."""
     unread: list[Problem] = []
     before, after = _records(old, sample, unread), _records(new, sample, unread)
-    found = tuple(
-        each for key in dict.fromkeys([*before, *after]) for each in _differing(before.get(key), after.get(key))
-    )
+    found = tuple(each for pair in _pairs(before, after) for each in _differing(*pair))
     return Comparison(str(sample), max(len(before), len(after)), found, tuple(dict.fromkeys(unread)))
 
 
-def _records(mapping: Mapping, sample: Path, unread: list[Problem]) -> dict[tuple[str, int], _Read]:
+def _pairs(before: _Records, after: _Records) -> Iterator[tuple[_Read | None, _Read | None]]:
+    """The same record in both: by its key, and where that is read otherwise or not at all, by its position."""
+    left = {each.position: key for key, each in after.items() if key not in before}
+    met = set(after) & set(before)
+    for key, each in before.items():
+        other = key if key in met else left.pop(each.position, None)
+        yield each, after[other] if other is not None else None
+    for key in left.values():
+        yield None, after[key]
+
+
+def _records(mapping: Mapping, sample: Path, unread: list[Problem]) -> _Records:
     """The records by key, the second one of a key by its count, those without a key by position."""
-    found: dict[tuple[str, int], _Read] = {}
+    found: _Records = {}
     try:
         for reading in mapping.read(sample):
             key = reading.key or f"#{reading.position}"
@@ -70,7 +83,7 @@ def _records(mapping: Mapping, sample: Path, unread: list[Problem]) -> dict[tupl
             fields = None
             if reading.document is not None:
                 fields = {path: shown(value) for path, value in flat(reading.document).items()}
-            found[key, count] = _Read(name, fields, reading.problems)
+            found[key, count] = _Read(name, reading.position, fields, reading.problems)
     except SourceProblems as error:
         unread += error.problems
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def _as_stored(text: str, encoding: str) -> str:
 
 
 def _failed(outcome: TestOutcome, problems: Sequence[Problem]) -> TestOutcome:
-    return TestOutcome(outcome.name, False, (*outcome.problems, *problems), outcome.span, outcome.differences)  # noqa: FBT003
+    return replace(outcome, passed=False, problems=(*outcome.problems, *problems))
 
 
 def _problem(test: SelfTest, golden: Golden, written: Written) -> Problem:

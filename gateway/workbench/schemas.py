@@ -11,7 +11,7 @@ import gateway.schemas
 from gateway import library
 
 MODELINE = "# yaml-language-server: $schema="
-"""What the first line of a mapping and of config.yaml begins with."""
+"""What the first line of a mapping, of a shared table and of config.yaml begins with."""
 
 
 def config_schema() -> dict[str, Any]:
@@ -36,7 +36,24 @@ def mapping_schema() -> dict[str, Any]:
     return schema()
 
 
-SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {"mapping": mapping_schema, "config": config_schema}
+def _table_schema() -> dict[str, Any]:
+    from gateway.mapping.language import TableModel, table_schema
+
+    return table_schema(TableModel)
+
+
+def _rates_schema() -> dict[str, Any]:
+    from gateway.mapping.language import RatesModel, table_schema
+
+    return table_schema(RatesModel)
+
+
+SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "mapping": mapping_schema,
+    "config": config_schema,
+    "table": _table_schema,
+    "vat_rates": _rates_schema,
+}
 """The schemas by the name of their file."""
 
 

@@ -271,7 +271,7 @@ def test_a_template_with_a_remark_is_doubtful_and_fails_only_when_strict(gateway
     assert gateway("check", "templates", "--strict").code == 3
 
 
-@pytest.mark.parametrize("name", ["mapping", "config"])
+@pytest.mark.parametrize("name", ["mapping", "config", "table", "vat_rates"])
 def test_the_committed_schemas_are_current(gateway: Gateway, name: str) -> None:
     committed = (ROOT / "gateway" / "schemas" / f"{name}.json").read_text(encoding="utf-8")
     assert gateway("schema", name).out == committed, "run `gateway schema --write`"
@@ -284,13 +284,16 @@ def test_nothing_that_is_written_from_the_code_is_old(gateway: Gateway) -> None:
 
 def test_an_unknown_schema(gateway: Gateway) -> None:
     outcome = gateway("schema", "nope")
-    assert (outcome.code, outcome.err) == (2, "gateway: there is no schema `nope`; there are mapping and config\n")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "gateway: there is no schema `nope`; there are mapping, config, table, vat_rates\n",
+    )
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *sorted(path for path in (ROOT / "mappings").rglob("*.yaml") if path.parent.name != "shared"),
+        *sorted((ROOT / "mappings").rglob("*.yaml")),
         ROOT / "config.yaml",
         ROOT / "gateway/library/site/config.yaml",
     ],
@@ -301,6 +304,8 @@ def test_every_file_names_its_schema_in_the_first_line(path: Path) -> None:
     assert first.startswith("# yaml-language-server: $schema=")
     place = path.parent if "site" not in path.parts else ROOT
     name = "mapping" if "mappings" in path.parts else "config"
+    if "shared" in path.parts:
+        name = "vat_rates" if path.stem == "vat_rates" else "table"
     assert (place / first.rpartition("=")[2]).resolve() == ROOT / "gateway" / "schemas" / f"{name}.json"
 
 
@@ -311,6 +316,15 @@ def test_a_new_site_names_the_schema_of_this_installation(
     gateway("init", "site")
     first = (tmp_path / "site" / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema={ROOT.as_posix()}/gateway/schemas/config.json"
+
+
+def test_the_schemas_of_shared_tables_name_every_key_of_theirs() -> None:
+    for name in ("table", "vat_rates"):
+        schema = json.loads((ROOT / "gateway/schemas" / f"{name}.json").read_text(encoding="utf-8"))
+        rows = "rows" if name == "table" else "rates"
+        assert schema["required"] == ["version", "about", "source", rows]
+        assert schema["additionalProperties"] is False
+        assert all(part["description"] for part in schema["properties"].values())
 
 
 def test_the_schema_of_the_configuration_takes_what_people_write() -> None:

@@ -252,3 +252,24 @@ def test_a_disk_that_is_full_is_told_and_leaves_nothing(gateway: Gateway, monkey
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == "gateway: out.xml cannot be written: No space left on device"
     assert sorted(path.name for path in Path.cwd().iterdir()) == before
+
+
+def test_a_route_gives_its_settings_to_the_mapping_too(gateway: Gateway, site: TestSite) -> None:
+    # given a mapping with a setting, and a route that changes it
+    folder = site.folder / "mappings" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "order.yaml").write_text(
+        "version: 1\nextends: shoptet/order\nsettings: {note: of the file}\n"
+        'fields: {customer_note: {value: "${note}"}}\n',
+        encoding="utf-8",
+    )
+    site.configure("settings: {note: of the route}", replace=("mapping: shoptet/order", "mapping: mine/order"))
+    # when, then
+    assert "of the route" in gateway("convert", "--route", "shop", "orders.xml").out
+    assert "of the route" in gateway("try", "mine/order", "orders.xml", "--as", "xml").out
+
+
+def test_the_only_template_there_is_needs_not_be_named(gateway: Gateway) -> None:
+    outcome = gateway("convert", "orders.xml", "-m", "shoptet/order", "-o", "out.xml")
+    assert outcome.code == 0
+    assert numbers(Path("out.xml").read_bytes()) == ["1001", "1002", "1003"]

@@ -84,8 +84,39 @@ def test_a_failed_expectation_names_the_line_of_the_mapping_and_of_the_sample(ga
           ✗ buyer pays in EUR                                 mappings/acme/order.yaml:16
               currency   expected EUR   got CZK   <- mapped by line 9 from money (samples/acme/one.xml:5)
         1 passed, 1 failed (0.01 s)
-        next: `gateway trace mappings/acme/order.yaml SAMPLE currency` shows where a value comes from
+        next: `gateway trace acme/order samples/acme/one.xml currency` shows where a value comes from
     """)
+
+
+def test_a_record_with_problems_is_to_be_tried(gateway: Gateway, lay: Path) -> None:
+    lay.write_text(
+        MAPPING.lstrip() + '  - {name: one, given: "samples/acme/one.xml#1", expect: {number: "1001"}}\n'
+    )
+    sample = Path("samples/acme/one.xml")
+    sample.write_text(SAMPLE.replace(">121.00</sum>", ">9</sum>"), encoding="utf-8")
+    assert gateway("test", "acme/order").out.splitlines()[-1] == (
+        "next: `gateway try acme/order samples/acme/one.xml` shows the whole record"
+    )
+
+
+def test_check_tells_the_line_of_the_mapping_and_of_the_sample_too(gateway: Gateway, lay: Path) -> None:
+    lay.write_text(
+        MAPPING.lstrip() + '  - {name: one, given: "samples/acme/one.xml#1", expect: {currency: EUR}}\n'
+    )
+    assert (
+        gateway("check", "mappings").err
+        == text("""
+        error[M020]: the test `one` expects `currency` to be EUR, it is CZK
+          --> mappings/acme/order.yaml:16:69
+           |
+        16 |   - {name: one, given: "samples/acme/one.xml#1", expect: {currency: EUR}}
+           |                                                                     ^^^ is CZK
+           |
+           = mapped by mappings/acme/order.yaml:9 from money
+           = sample: samples/acme/one.xml#1 (line 5)
+    """).rstrip("\n")
+        + "\n\n"
+    )
 
 
 def test_only_tests_of_a_name_are_run(gateway: Gateway, lay: Path) -> None:

@@ -24,8 +24,12 @@ def lay(site: TestSite) -> Path:
 
 
 def test_a_record_is_shown_field_by_field(gateway: Gateway, lay: Path) -> None:
-    outcome = gateway("try", "acme/order", "one.xml")
-    assert (outcome.code, outcome.err) == (0, "next: `--template pohoda/order` shows the XML as well\n")
+    outcome = gateway("try", "acme/order", "one.xml", "--as", "table")
+    said = (
+        "next: `gateway convert one.xml -m acme/order -o out.xml` writes all of it; "
+        "a route with `mapping: acme/order` in config.yaml ships it\n"
+    )
+    assert (outcome.code, outcome.err) == (0, said)
     assert outcome.out == text("""
         order 1001  one.xml:2  by mappings/acme/order.yaml
         FIELD                      VALUE                      PATH   RAW         RULE
@@ -61,7 +65,15 @@ def test_the_xml_follows_with_the_settings_of_the_option(gateway: Gateway, lay: 
     assert gateway(*words, "--as", "document").json["number"] == "1001"
 
 
-def test_without_a_template_there_is_no_xml(gateway: Gateway, lay: Path) -> None:
+def test_the_only_template_there_is_needs_not_be_named(gateway: Gateway, lay: Path) -> None:
+    lines = gateway("try", "acme/order", "one.xml").out.splitlines()
+    assert "as pohoda/order writes it, settings of the target pohoda, without those of its routes" in lines
+
+
+def test_without_a_configuration_there_is_no_xml(gateway: Gateway, lay: Path) -> None:
+    Path("config.yaml").unlink()
+    table = gateway("try", "acme/order", "one.xml")
+    assert (table.code, table.err) == (0, "next: `--template pohoda/order` shows the XML as well\n")
     outcome = gateway("try", "acme/order", "one.xml", "--as", "xml")
     assert outcome.code == 2
     assert outcome.err == "gateway: no route has this mapping; name the template: `--template pohoda/order`\n"
@@ -124,6 +136,7 @@ def test_a_field_that_no_line_writes_is_told_so(gateway: Gateway, site: TestSite
 
 
 def test_a_derived_value_names_the_field_that_it_comes_from(gateway: Gateway, lay: Path) -> None:
+    Path("config.yaml").unlink()
     outcome = gateway("trace", "acme/order", "one.xml", "lines[1].unit_price.net")
     assert outcome.out == text("""
         source   one.xml:8                    <item><name>Hrnek</name><price>121.00</price><rate>21</rate></item>
@@ -168,6 +181,21 @@ def test_a_record_that_breaks_and_one_that_heals(gateway: Gateway, lay: Path) ->
     other.write_text(lay.read_text().replace("currency: {path: money}", "currency: {path: who}"))
     assert "    order 1001  breaks\n        D006: " in gateway("diff", "acme/order", "acme/other", "one.xml").out
     assert "    order 1001  heals\n" in gateway("diff", "acme/other", "acme/order", "one.xml").out
+
+
+def test_a_record_whose_number_is_read_otherwise_is_the_same_record(gateway: Gateway, lay: Path) -> None:
+    other = lay.with_name("other.yaml")
+    other.write_text(lay.read_text().replace("number: {path: no,", "number: {path: day,"))
+    assert gateway("diff", "acme/order", "acme/other", "one.xml").out.splitlines()[1:4] == [
+        "    order 2026-11-20",
+        "        number  1001 → 2026-11-20",
+        "1 record, 1 different: 1 changed",
+    ]
+    other.write_text(lay.read_text().replace("number: {path: no,", "number: {path: nr,"))
+    assert gateway("diff", "acme/order", "acme/other", "one.xml").out.splitlines()[1:3] == [
+        "    order 1001  breaks",
+        "        D001: `number` is missing: there is nothing in `nr`",
+    ]
 
 
 def test_the_same_mapping_makes_no_difference(gateway: Gateway, lay: Path) -> None:

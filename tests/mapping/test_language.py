@@ -334,5 +334,6 @@ def test_a_failed_test_shows_what_was_expected_and_what_is() -> None:
         '21 |   - {name: total, given: "samples/one.xml#1", expect: {total.gross: "99.00", lines: 1}}\n'
         "   |                                                                     ^^^^^^^ is 121.00\n"
         "   |\n"
-        "   = sample: samples/one.xml#1 (line 3)"
+        "   = mapped by m.yaml:14 from TOTAL\n"
+        "   = sample: samples/one.xml#1 (line 10)"
     )

@@ -110,7 +110,7 @@ def test_what_adds_up_decides_on_gross_and_on_charges(tmp_path: Path) -> None:
         "name": {"path": "ShippingMethod", "default": "Shipping"},
         "quantity": {"value": "1"},
         "unit_price.gross": "ShippingTotal",
-        "vat_rate": {"value": "20"},
+        "vat_rate": "OrderLineItems/TaxRate",
     }
     assert guesses(made)["total.gross"].why == "the rows add up to it in 1 of 1"
     assert (made.good, made.records, dict(made.bad)) == (1, 1, {})
@@ -124,7 +124,7 @@ def test_german_names_a_numeric_currency_and_a_share_as_rate(tmp_path: Path) -> 
     assert found["currency"].rule == {"path": "Waehrung", "lookup": "currency"}
     assert found["billing.name"].rule == {"join": ["Kunde/Vorname", "Kunde/Name"]}
     assert found["delivery.name"].rule == "Kunde/Lieferadresse/Name"
-    assert made.draft.tables.rows["vat_rate"] == {"0.19": "19", "else": "error"}
+    assert rows(made)["vat_rate"] == {"compute": "number('Steuersatz') * 100"}
     assert rows(made)["unit_price.gross"] == "Preis"
     assert made.good == 1
 
@@ -198,9 +198,24 @@ def test_what_is_missing_is_told_and_the_draft_loads_all_the_same(tmp_path: Path
 
 def test_rows_without_a_rate_are_told(tmp_path: Path) -> None:
     _, made = draft(tmp_path, FLAT.replace("<TaxRate>20</TaxRate>", ""))
-    assert (
-        "MISSING the VAT rate of `OrderLineItems`, and no net price beside a gross one (D011); add `vat_rate:`"
-        in made.draft.missing
+    said = (
+        "MISSING the VAT rate, which the sample does not have: "
+        "`vat_rate(billing.country, 'standard', ordered_at)` is assumed, nothing confirms it"
+    )
+    assert made.draft.missing == (said,)
+    assert rows(made)["vat_rate"] == {"compute": "vat_rate(billing.country, 'standard', ordered_at)"}
+    assert (made.good, made.records) == (1, 1)
+
+
+def test_rows_without_a_rate_and_without_a_country_are_told(tmp_path: Path) -> None:
+    text = FLAT.replace("<TaxRate>20</TaxRate>", "").replace("<BillingCountry>SK</BillingCountry>", "")
+    _, made = draft(tmp_path, text)
+    assert made.draft.missing == (
+        "MISSING the VAT rate of `OrderLineItems`, and no net price beside a gross one (D011); add `vat_rate:`",
+        (
+            "MISSING the VAT rate of the rows for which text('ShippingTotal') and number('ShippingTotal') != 0, and "
+            "no net price beside a gross one (D011); add `vat_rate:`"
+        ),
     )
     assert set(made.bad) == {"D011"}
 

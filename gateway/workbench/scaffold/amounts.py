@@ -67,7 +67,7 @@ class Charge:
     """What is paid besides the rows: shipping, a fee, a discount. amounts: one of each record, signed.
 
     each, when, path: the block of rows that it becomes; `negated` where the shop writes what it takes off as a
-    positive number.
+    positive number. tax: where the VAT on it stands, which `amounts` then hold too.
     """
 
     kind: str
@@ -77,11 +77,24 @@ class Charge:
     basis: Basis | None
     amounts: tuple[Decimal, ...]
     negated: bool = False
+    tax: str = ""
+
+
+@dataclass(frozen=True)
+class Presumed:
+    """A VAT rate that the sample does not have: the expression that gives it, and what it is in each record."""
+
+    expression: str
+    rates: tuple[Decimal | None, ...]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The reading of the prices that adds up best. `matched` of `records` add up to `total`."""
+    """The reading of the prices that adds up best. `matched` of `records` add up to `total`.
+
+    sums: what the rows and charges of each record add up to. outside: charges that `total` does not have in it.
+    presumed: the VAT rate that was needed for it and is not in the sample.
+    """
 
     source: Amount | None
     basis: Basis
@@ -90,6 +103,9 @@ class Fit:
     charges: tuple[Charge, ...]
     matched: int
     records: int
+    sums: tuple[Decimal, ...] = ()
+    outside: tuple[Charge, ...] = ()
+    presumed: Presumed | None = None
 
 
 def amounts_of(leaves: Sequence[Leaf], *, in_row: bool) -> list[Amount]:
@@ -142,7 +158,8 @@ def _what(leaf: Leaf, numbers: Sequence[Decimal | None], *, in_row: bool) -> Wha
         return None
     if _is_vat(leaf):
         plain = [value for value in numbers if value is not None]
-        return "rate" if in_row and plain and all(value in _RATES for value in plain) else "vat"
+        beside_a_charge = _charged(leaf.keys[-2:-1]) is not None
+        return "rate" if (in_row or beside_a_charge) and plain and all(v in _RATES for v in plain) else "vat"
     if any(word in last for word in ROUNDING):
         return None if any(word in last for word in ("before", "mode", "type", "rule")) else "rounding"
     if any(word in key for word in _OTHER):
@@ -150,7 +167,7 @@ def _what(leaf: Leaf, numbers: Sequence[Decimal | None], *, in_row: bool) -> Wha
     if any(word in last for word in TO_PAY):
         return "to_pay"
     if not in_row:
-        return _what_in_header(key, last)
+        return _what_in_header(leaf)
     if any(word in key for word in TOTAL) and "unit" not in key:
         return "total"
     return "unit" if any(word in key for word in PRICE) or basis_of(leaf) is not None else None
@@ -163,7 +180,11 @@ def _is_vat(leaf: Leaf) -> bool:
     return (tax or last.startswith(("tax", "vat", "dph", "mwst"))) and basis_of(leaf) is None and "id" not in parts
 
 
-def _what_in_header(key: str, last: str) -> What | None:
+def _what_in_header(leaf: Leaf) -> What | None:
+    key, last = leaf.key, leaf.keys[-1]
+    charged = _charged(leaf.keys[-2:-1])
+    if charged is not None and (basis_of(leaf) is not None or any(word in last for word in PRICE)):
+        return charged
     summed = any(word in key for word in (*TOTAL, *PRICE, "cost", "kosten", "fee", "naklad"))
     charges: dict[str, What] = {"discount": "discount", "shipping": "shipping", "payment": "payment"}
     for name, kind in charges.items():
@@ -172,6 +193,15 @@ def _what_in_header(key: str, last: str) -> What | None:
     if any(word in last for word in PART):
         return "part"
     return "total" if any(word in key for word in TOTAL) else None
+
+
+def _charged(holder: Sequence[str]) -> What | None:
+    """What the element is paid for that holds an amount: SHIPMENT/PRICE."""
+    charges: dict[str, What] = {"discount": "discount", "shipping": "shipping", "payment": "payment"}
+    return next(
+        (kind for name, kind in charges.items() for key in holder if key.startswith(CHARGES[name])),
+        None,
+    )
 
 
 # -- what adds up ----------------------------------------------------------------------------------------
@@ -190,7 +220,24 @@ def charges_of(header: Sequence[Amount], records: int) -> list[Charge]:
                 signed = tuple(-value for value in values) if negated else values
                 when = f"text('{each.path}') and number('{each.path}') != 0"
                 found.append(Charge(what, ".", when, each.path, each.basis, signed, negated))
+                found += _with_tax(found[-1], each, header)
     return [each for each in found if len(each.amounts) == records]
+
+
+def _with_tax(charge: Charge, amount: Amount, header: Sequence[Amount]) -> list[Charge]:
+    """The same charge with its VAT, where that stands beside it: ShippingTotal and ShippingTaxTotal."""
+    if amount.basis == "gross":
+        return []
+    words = CHARGES[charge.kind]
+    beside = (each for each in header if each.what == "vat" and any(word in each.leaf.key for word in words))
+    tax = next(beside, None)
+    if tax is None:
+        return []
+    signs = -1 if charge.negated else 1
+    values = tuple(
+        value + signs * (extra or Decimal(0)) for value, extra in zip(charge.amounts, tax.numbers, strict=True)
+    )
+    return [replace(charge, basis="net", amounts=values, tax=tax.path)]
 
 
 def partner_of(charge: Charge, header: Sequence[Amount]) -> Amount | None:
@@ -251,6 +298,7 @@ def best_fit(
     rows: Sequence[Amount],
     header: Sequence[Amount],
     charges: Sequence[Charge],
+    presumed: Sequence[Presumed] = (),
 ) -> Fit:
     """Try the readings of unit prices, totals and charges; the one that most records confirm wins."""
     totals = [each for each in header if each.what == "total"]
@@ -263,16 +311,26 @@ def best_fit(
         for basis in _bases(source)
         for total in totals
         for total_basis in _bases(total)
-        if block is not None and (sums := _sums(block, quantity, source, basis, total_basis, rows)) is not None
-        for fit in _fits(sums, source, basis, total, total_basis, paid, count)
+        for rate in (None, *presumed)
+        if block is not None
+        and (sums := _sums(block, quantity, source, basis, total_basis, rows, rate)) is not None
+        for fit in _fits(sums, source, basis, total, total_basis, paid, rate)
     ]
     best = max(found, key=_rank, default=None)
     if best is not None and best.matched:
-        return best
+        return replace(best, outside=_outside(best, paid))
     source = next(iter(sorted(sources, key=_preference)), None)
     total = next(iter(sorted(totals, key=_preference)), None)
     basis: Basis = (source.basis if source is not None else None) or "gross"
     return Fit(source, basis, total, (total.basis if total is not None else None) or "gross", (), 0, count)
+
+
+def _outside(fit: Fit, paid: Sequence[Charge]) -> tuple[Charge, ...]:
+    """What comes on top of a total of the goods alone: the rows make it without what is paid for shipping."""
+    if fit.charges or fit.matched < fit.records or all(each.kind == "discount" for each in paid):
+        return ()
+    first = {each.kind: each for each in reversed(paid) if not each.tax}
+    return tuple(each for each in paid if each is first.get(each.kind))
 
 
 def _bases(amount: Amount) -> tuple[Basis, ...]:
@@ -283,11 +341,12 @@ def _preference(amount: Amount) -> tuple[bool, bool, int]:
     return (amount.what != "unit", amount.basis != "gross", len(amount.leaf.key))
 
 
-def _rank(fit: Fit) -> tuple[int, bool, bool, int, bool, bool, bool]:
-    """More records; labelled amounts; gross totals; fewer charges; unit prices."""
+def _rank(fit: Fit) -> tuple[int, bool, bool, bool, int, bool, bool, bool]:
+    """More records; rates of the sample; labelled amounts; gross totals; fewer charges; unit prices."""
     assert fit.source is not None and fit.total is not None  # noqa: PT018 - a fit that was tried has both
     return (
         fit.matched,
+        fit.presumed is None,
         fit.source.basis is not None,
         fit.total.basis is not None,
         -len(fit.charges),
@@ -304,17 +363,19 @@ def _fits(
     total: Amount,
     total_basis: Basis,
     charges: Sequence[Charge],
-    count: int,
+    presumed: Presumed | None,
 ) -> Iterator[Fit]:
     for size in range(min(3, len(charges)) + 1):
         for chosen in combinations(charges, size):
             if len({(each.kind, each.each) for each in chosen}) < size:
                 continue
-            matched = sum(
-                value is not None and _near(base + sum((each.amounts[i] for each in chosen), Decimal(0)), value)
-                for i, (base, value) in enumerate(zip(sums, total.numbers, strict=True))
+            whole = tuple(
+                base + sum((each.amounts[i] for each in chosen), Decimal(0)) for i, base in enumerate(sums)
             )
-            yield Fit(source, basis, total, total_basis, chosen, matched, count)
+            matched = sum(
+                value is not None and _near(one, value) for one, value in zip(whole, total.numbers, strict=True)
+            )
+            yield Fit(source, basis, total, total_basis, chosen, matched, len(sums), sums=whole, presumed=presumed)
 
 
 def _pieces(row: Any, quantity: tuple[str, ...]) -> Decimal:
@@ -331,17 +392,23 @@ def _near(one: Decimal, other: Decimal) -> bool:
 
 
 def _sums(
-    block: Block, quantity: tuple[str, ...], source: Amount, basis: Basis, wanted: Basis, rows: Sequence[Amount]
+    block: Block,
+    quantity: tuple[str, ...],
+    source: Amount,
+    basis: Basis,
+    wanted: Basis,
+    rows: Sequence[Amount],
+    presumed: Presumed | None,
 ) -> list[Decimal] | None:
     """What the rows of each record add up to, as net or gross; None where that cannot be told."""
     rates = next((each for each in rows if each.what == "rate"), None)
     if basis == "gross" and wanted == "net":
         return None
-    if basis != wanted and rates is None:
+    if (presumed is not None) != (basis != wanted and rates is None):
         return None
     numbers = iter(range(len(source.numbers)))
     sums = []
-    for elements in block.rows:
+    for record, elements in enumerate(block.rows):
         total = Decimal(0)
         for element in elements:
             index = next(numbers)
@@ -350,8 +417,9 @@ def _sums(
                 continue
             if source.what == "unit":
                 value *= _pieces(element, quantity)
-            if basis != wanted and rates is not None:
-                rate = rates.numbers[index] or Decimal(0)
+            if basis != wanted:
+                known = rates.numbers[index] if rates is not None else presumed and presumed.rates[record]
+                rate = known or Decimal(0)
                 value *= 1 + (rate if 0 < rate < 1 else rate / 100)
             total += value
         sums.append(total.quantize(_CENT))

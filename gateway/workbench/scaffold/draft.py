@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +18,19 @@ from gateway.workbench.scaffold.amounts import (
     charges_of,
     typed_charges,
 )
-from gateway.workbench.scaffold.guess import Guess, Rows, Sure, Tables, strength, sureness
+from gateway.workbench.scaffold.guess import Guess, Rows, Tables, strength, sureness
 from gateway.workbench.scaffold.header import header_guesses, party_guesses, used_by_parties
-from gateway.workbench.scaffold.rows import charge_rows, kind_of, quantity_of, row_guesses, rows_block
-from gateway.workbench.scaffold.survey import Block, Leaf, Survey, keys_of
+from gateway.workbench.scaffold.presumed import presumed_rates
+from gateway.workbench.scaffold.rows import (
+    charge_rows,
+    kind_of,
+    quantity_of,
+    rate_of_first_row,
+    row_guesses,
+    rows_block,
+)
+from gateway.workbench.scaffold.survey import Block, Leaf, Survey, keys_of, words_of
+from gateway.workbench.scaffold.totals import total_guesses
 from gateway.workbench.scaffold.values import country, currency, number
 from gateway.workbench.scaffold.vocabulary import (
     CARRIERS,
@@ -73,7 +83,10 @@ def draft_of(survey: Survey) -> Draft:
     quantity = quantity_of(block) if block is not None else ()
     charges = [*charges_of(header, len(survey.records)), *typed_charges(others, dict(CHARGES))]
     priced = [each for each in rows if each.path not in quantity]
-    fit = best_fit(block, quantity, priced, header, charges)
+    presumed = presumed_rates(survey, [*_dates(survey), *party_guesses(survey.leaves)])
+    fit = best_fit(block, quantity, priced, header, charges, presumed)
+    if fit.presumed is None and presumed and not any(each.what in ("rate", "vat") for each in priced):
+        fit = replace(fit, presumed=presumed[0])
     tables = Tables()
     guesses = _guesses(survey, header, fit, tables)
     names = {
@@ -86,7 +99,8 @@ def draft_of(survey: Survey) -> Draft:
         inner = tuple(row_guesses(block, priced, fit, tables))
         lines.append(Rows(block.each, inner, used=(block.each,)))
         guesses += _paid_by_rows(block, inner, guesses, tables)
-    lines += [charge_rows(charge, header, rows, fit, names) for charge in fit.charges]
+        rate = rate_of_first_row(block, inner)
+        lines += [charge_rows(charge, header, rate, fit, names) for charge in (*fit.charges, *fit.outside)]
     missing = tuple(_missing(guesses, lines, fit, charges))
     return Draft(
         survey, tuple(guesses), tuple(lines), tables, missing, tuple(_unmapped(survey, guesses, lines)), (), fit
@@ -112,16 +126,20 @@ def _guesses(survey: Survey, header: Sequence[Amount], fit: Fit, tables: Tables)
     left = [leaf for leaf in texts if leaf.path not in taken]
     fields += _payment(left, tables)
     fields += _shipping(left, tables)
-    return [*fields, *parties, *_totals(header, fit)]
+    return [*fields, *parties, *total_guesses(header, survey.leaves, fit)]
+
+
+def _dates(survey: Survey) -> list[Guess]:
+    return [guess for guess in header_guesses(survey.leaves, _UNKNOWN_ZONE, {}) if guess.field == "ordered_at"]
 
 
 def _zone(leaves: Sequence[Leaf]) -> str:
-    """The zone of the shop: by the country or the currency that the sample names."""
-    for leaf in leaves:
-        for text in leaf.filled:
-            found = currency(text) if _names_currency(leaf) else country(text) if _names_country(leaf) else None
-            if found is not None and found in ZONES:
-                return ZONES[found]
+    """The zone of the shop: by the country or the currency that the sample names most often."""
+    countries = Counter(country(text) for leaf in leaves if _names_country(leaf) for text in leaf.filled)
+    currencies = Counter(currency(text) for leaf in leaves if _names_currency(leaf) for text in leaf.filled)
+    for found, _ in (*countries.most_common(), *currencies.most_common()):
+        if found is not None and found in ZONES:
+            return ZONES[found]
     return _UNKNOWN_ZONE
 
 
@@ -143,7 +161,8 @@ def _payment(leaves: Sequence[Leaf], tables: Tables) -> Iterator[Guess]:
         yield _plain("payment.name", name)
     told = code or name
     if told is not None:
-        yield method_guess(told[1].path, told[1].filled, tables)
+        beside = name[1].values if name is not None else told[1].values
+        yield method_guess(told[1].path, told[1].values, tables, beside)
     paid = _first(
         leaves, HEADER["payment.paid"], lambda leaf: bool(leaf.filled) and all(map(_is_yes_no, leaf.filled))
     )
@@ -151,10 +170,14 @@ def _payment(leaves: Sequence[Leaf], tables: Tables) -> Iterator[Guess]:
         yield _plain("payment.paid", paid)
 
 
-def method_guess(path: str, texts: Sequence[str], tables: Tables) -> Guess:
-    """The canonical method behind the shop's words, by a lookup that knows those of the sample."""
+def method_guess(path: str, texts: Sequence[str], tables: Tables, beside: Sequence[str] = ()) -> Guess:
+    """The canonical method behind the shop's words, by a lookup that knows those of the sample.
+
+    beside: the names of the methods, where `texts` are codes; a code that says nothing is what its name is.
+    """
     words = list(dict.fromkeys(text for text in texts if text))[:_SHOWN_WORDS]
-    known = {word: _code(word, METHODS) for word in words}
+    names = dict(zip(texts, beside or texts, strict=True))
+    known = {word: _code(word, METHODS) or _code(names[word], METHODS) for word in words}
     tables.rows["payment"] = {word: code or "other" for word, code in known.items()} | {"else": "error"}
     tables.doubts["payment"] = [word for word, code in known.items() if code is None]
     rule = {"path": path, "lookup": "payment"}
@@ -234,13 +257,13 @@ def _paid_by_rows(block: Block, inner: Sequence[Guess], guesses: Sequence[Guess]
 
 
 def _code(word: str, table: Mapping[str, tuple[str, ...]]) -> str | None:
-    low = keys_of(word)
+    low, parts = keys_of(word), words_of(word)
     return next(
         (
             code
             for code, words in table.items()
             for each in words
-            if (each in low if len(each) > 3 else low == each or low.startswith(each))
+            if (each in low if len(each) > 3 else each in parts or low.startswith(each))
         ),
         None,
     )
@@ -274,30 +297,7 @@ def _plain(name: str, found: tuple[float, Leaf]) -> Guess:
     )
 
 
-# -- totals, and what is missing -------------------------------------------------------------------------
-
-
-def _totals(header: Sequence[Amount], fit: Fit) -> Iterator[Guess]:
-    if fit.total is not None:
-        told = f"the rows add up to it in {fit.matched} of {fit.records}"
-        why = told if fit.matched else "by its name; the rows do not add up to it"
-        sure: Sure = "guess" if not fit.matched else "sure" if fit.matched == fit.records else "likely"
-        yield _total(fit.total_basis, fit.total, why, sure)
-        other = "net" if fit.total_basis == "gross" else "gross"
-        beside = (
-            each for each in header if each.what == "total" and each.basis == other and each is not fit.total
-        )
-        found = next(beside, None)
-        if found is not None and fit.total.basis is not None:
-            yield _total(other, found, "by its name", "likely")
-    for what in ("rounding", "to_pay"):
-        found = next((each for each in header if each.what == what), None)
-        if found is not None:
-            yield _total(what, found, "by its name", "likely")
-
-
-def _total(name: str, found: Amount, why: str, sure: Sure) -> Guess:
-    return Guess(f"total.{name}", found.path, why, sure, found.leaf.sample, (found.path,))
+# -- what is missing -------------------------------------------------------------------------------------
 
 
 def _missing(
@@ -316,16 +316,45 @@ def _missing(
     if not have & {"billing.name", "billing.company"}:
         yield "MISSING the customer: neither a name nor a company was found; fill in `billing.name:`"
     yield from _missing_in_rows(lines)
+    if fit.presumed is not None:
+        told = f"with it the rows add up in {fit.matched} of {fit.records}"
+        net = fit.source is not None and fit.basis == "net"
+        yield (
+            f"{'LOOK AT' if net else 'MISSING'} the VAT rate, which the sample does not have: "
+            f"`{fit.presumed.expression}` is assumed, {told if net else 'nothing confirms it'}"
+        )
     if lines and fit.matched < fit.records:
         many = f"in {fit.records - fit.matched} of {fit.records} records" if fit.matched else "in any record"
         what = f"`{fit.total.path}`" if fit.total is not None else "a total"
         yield f"LOOK AT the sums: the rows do not add up to {what} {many}; prices and charges are guesses"
-    for charge in charges:
-        path = charge.path if charge.each == "." else f"{charge.each}/{charge.path}"
-        if not any(charge.amounts):
-            yield f"DECIDE on {charge.kind}: `{path}` is 0 in the sample, so how it counts cannot be told"
-        elif fit.matched and not any(each.kind == charge.kind for each in fit.charges):
-            yield f"DECIDE on {charge.kind}: `{path}` is not part of the total as it is read here"
+    yield from _undecided(fit, charges)
+
+
+def _undecided(fit: Fit, charges: Sequence[Charge]) -> Iterator[str]:
+    """Charges of which the sample does not tell how they count."""
+    if fit.outside and fit.total is not None:
+        paths = ", ".join(f"`{each.path}`" for each in fit.outside)
+        yield (
+            f"DECIDE on {paths}: the rows add up to `{fit.total.path}` without, so each is taken to come on top "
+            "(a discount off it); compare an order that has them with the shop"
+        )
+    read = {each.kind for each in (*fit.charges, *fit.outside)}
+    for kind in dict.fromkeys(each.kind for each in charges if each.kind not in read):
+        same = [each for each in charges if each.kind == kind]
+        some = next((each for each in same if any(each.amounts)), None)
+        path = _path_of(some or same[0])
+        if some is None:
+            zeroes = list(dict.fromkeys(f"`{_path_of(each)}`" for each in same))
+            are = f"{', '.join(zeroes)} {'is' if len(zeroes) == 1 else 'are'} 0"
+            yield f"DECIDE on {kind}: {are} in the sample, so how it counts cannot be told"
+        elif fit.charges and fit.matched == fit.records:
+            yield f"NOTE on {kind}: the rows add up without `{path}`, so their prices have it in them already"
+        elif fit.matched:
+            yield f"DECIDE on {kind}: `{path}` is not part of the total as it is read here"
+
+
+def _path_of(charge: Charge) -> str:
+    return charge.path if charge.each == "." else f"{charge.each}/{charge.path}"
 
 
 def _missing_in_rows(lines: Sequence[Rows]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,6 +30,7 @@ _ALONE = frozenset(PARTY) - {"name", "street2", "house"}
 _OFTEN_OTHER = frozenset({"vat", "state", "address", "nazwa", "stat"})
 """Names that are as often something of the order."""
 _LONGEST_NUMBER = 40
+_CLOCK = re.compile(r"[0-2]?\d:[0-5]\d(:[0-5]\d)?")
 _DEEPEST = 2
 _WRAPPERS = frozenset({"header", "order", "info", "details", "general", "basic"})
 
@@ -52,13 +54,14 @@ def header_guesses(leaves: Sequence[Leaf], zone: str, numeric: Mapping[str, str]
         if found is None:
             continue
         score, leaf = found
+        clock = _clock_beside(leaf, free) if name == "ordered_at" else None
         yield Guess(
             name,
-            _rule(name, leaf, zone, numeric),
+            _rule(name, leaf, zone, numeric) if clock is None else _day_and_time(leaf, clock, zone),
             _why(name, leaf),
             sureness(score, confirmed=True),
-            leaf.sample,
-            (leaf.path,),
+            f"{leaf.sample} {clock.sample}" if clock is not None else leaf.sample,
+            (leaf.path, clock.path) if clock is not None else (leaf.path,),
         )
 
 
@@ -70,9 +73,18 @@ def party_guesses(leaves: Sequence[Leaf]) -> Iterator[Guess]:
         for place in sorted((each for each in places if each.side == side), key=_order):
             if not _wrong(place):
                 parts.setdefault(place.part, place)
+        _slovak(parts, [each for each in places if each.side == side])
         if side == "delivery" and not {"city", "street", "name", "last"} & set(parts):
             continue
         yield from _party(side, parts)
+
+
+def _slovak(parts: dict[str, _Place], places: Sequence[_Place]) -> None:
+    """Where IČ DPH stands beside DIČ, that is the VAT number and DIČ the tax number."""
+    special = next((each for each in places if each.part == "vat_id" and "icdph" in each.leaf.keys[-1]), None)
+    plain = parts.get("vat_id")
+    if special is not None and plain is not None and plain is not special and "tax_id" not in parts:
+        parts["vat_id"], parts["tax_id"] = special, plain
 
 
 def used_by_parties(leaves: Sequence[Leaf]) -> frozenset[str]:
@@ -144,6 +156,19 @@ def _rule(name: str, leaf: Leaf, zone: str, numeric: Mapping[str, str]) -> str |
     if name == "currency" and any(text in numeric for text in leaf.filled):
         return {"path": leaf.path, "lookup": "currency"}
     return leaf.path
+
+
+def _clock_beside(day: Leaf, leaves: Sequence[Leaf]) -> Leaf | None:
+    """The time of day, where it stands in an element of its own beside the date."""
+    if any(":" in text for text in day.filled) or date_patterns(day.filled) != ():
+        return None
+    holder = day.path.rpartition("/")[0]
+    beside = (leaf for leaf in leaves if leaf is not day and leaf.path.rpartition("/")[0] == holder)
+    return next((leaf for leaf in beside if all(map(_CLOCK.fullmatch, leaf.filled))), None)
+
+
+def _day_and_time(day: Leaf, clock: Leaf, zone: str) -> dict[str, Any]:
+    return {"compute": f"text('{day.path}') ~ ' ' ~ text('{clock.path}')", "timezone": zone}
 
 
 def _why(name: str, leaf: Leaf) -> str:

@@ -41,7 +41,7 @@ def row_guesses(block: Block, rows: Sequence[Amount], fit: Fit, tables: Tables) 
         yield guess
     left = [each for each in rows if each.path in free]
     yield from _prices(left, fit)
-    yield from _rate(left, tables)
+    yield from _rate(left, fit)
 
 
 def quantity_of(block: Block) -> tuple[str, ...]:
@@ -54,9 +54,9 @@ def quantity_of(block: Block) -> tuple[str, ...]:
 
 
 def charge_rows(
-    charge: Charge, header: Sequence[Amount], rows: Sequence[Amount], fit: Fit, names: Mapping[str, str]
+    charge: Charge, header: Sequence[Amount], of_rows: Guess | None, fit: Fit, names: Mapping[str, str]
 ) -> Rows:
-    """A charge as a row of its own. names: the paths of the names of payment and shipping."""
+    """A charge as a row of its own. of_rows: the rate of the first row; names: of payment and shipping."""
     basis: Basis = charge.basis or fit.total_basis
     up = "" if charge.each == "." else "../"
     name = names.get(charge.kind)
@@ -66,29 +66,33 @@ def charge_rows(
         Guess("kind", {"value": charge.kind}, "", "likely"),
         Guess("name", title, "", "likely"),
         Guess("quantity", {"value": "-1" if charge.negated else "1"}, _sign(charge), "likely"),
-        Guess(
-            f"unit_price.{basis}", charge.path, "with it the rows add up to the total", "likely", _shown(charge)
-        ),
+        Guess(f"unit_price.{basis}", charge.path, _counted(charge, fit), "likely", _shown(charge)),
     ]
     partner = partner_of(charge, header)
     rate = next((each for each in header if each.what == "rate" and _is_of(each, charge.kind)), None)
-    if partner is not None and basis == "gross":
+    if charge.tax:
+        whole = {"compute": f"number('{charge.path}') + number('{charge.tax}')"}
+        both = (charge.path, charge.tax)
+        guesses.append(Guess("unit_price.gross", whole, "with its VAT", "likely", _shown(charge), both))
+    elif partner is not None and basis == "gross":
         guesses.append(
             Guess("unit_price.net", partner.path, "the same without VAT", "likely", used=(partner.path,))
         )
     elif rate is not None:
-        guesses.append(
-            Guess("vat_rate", f"{up}{rate.path}", "by its name", "likely", rate.leaf.sample, (rate.path,))
-        )
-    else:
-        common = _common_rate(rows)
-        if common is not None:
-            why = "UNCONFIRMED: the sample gives no rate for it; this is that of the rows"
-            guesses.append(Guess("vat_rate", {"value": common}, why, "guess"))
+        guesses.append(_charge_rate(rate, up))
+    elif of_rows is not None and charge.each == ".":
+        guesses.append(of_rows)
     used = tuple(path for guess in guesses for path in guess.used)
-    why = f"what is paid for {charge.kind}, beside the rows"
+    why = "a discount" if charge.kind == "discount" else f"what is paid for {charge.kind}"
+    why += ", which stands beside the rows"
     paths = (charge.path,) if charge.each == "." else ()
     return Rows(charge.each, tuple(guesses), charge.when, why, (*paths, *used))
+
+
+def _counted(charge: Charge, fit: Fit) -> str:
+    if charge in fit.outside and fit.total is not None:
+        return f"{fit.total.path} is without it"
+    return "with it the rows add up to the total"
 
 
 def _shown(charge: Charge) -> str:
@@ -111,11 +115,17 @@ def _charge_rate(rate: Amount, up: str) -> Guess:
     return Guess("vat_rate", rule, "by its name", "likely", rate.leaf.sample, (rate.path,))
 
 
-def _common_rate(rows: Sequence[Amount]) -> str | None:
-    """The one rate of all rows of the sample; None where there are several, or none."""
-    rates = {value for each in rows if each.what == "rate" for value in each.numbers if value is not None}
-    only = rates.pop() if len(rates) == 1 else None
-    return None if only is None or only < 1 else format(only.normalize(), "f")
+def rate_of_first_row(block: Block, inner: Sequence[Guess]) -> Guess | None:
+    """The rate of the order's first row, for a charge of which the sample gives none."""
+    rate = next((guess for guess in inner if guess.field == "vat_rate"), None)
+    if rate is None:
+        return None
+    why = "UNCONFIRMED: the sample gives no rate for it; this is that of the first row"
+    if not rate.used:
+        return Guess("vat_rate", rate.rule, "UNCONFIRMED: as that of the rows", "guess")
+    path = f"{block.each}/{rate.used[0]}"
+    rule: Any = {"compute": f"number('{path}') * 100"} if isinstance(rate.rule, Mapping) else path
+    return Guess("vat_rate", rule, why, "guess", rate.sample)
 
 
 # -- what a row has --------------------------------------------------------------------------------------
@@ -302,21 +312,22 @@ def _sure(found: Amount, fit: Fit, *, confirmed: bool) -> Any:
     return "likely" if found.basis is not None else "guess"
 
 
-def _rate(rows: Sequence[Amount], tables: Tables) -> Iterator[Guess]:
+def _rate(rows: Sequence[Amount], fit: Fit) -> Iterator[Guess]:
     rates = sorted(
         (each for each in rows if each.what == "rate"),
         key=lambda each: ("total" in each.leaf.key, len(each.leaf.key)),
     )
-    if not rates:
-        return
-    leaf = rates[0].leaf
-    numbers = [value for value in rates[0].numbers if value is not None]
-    if any(0 < value < 1 for value in numbers):
-        shares = {
-            text: format((number(text) or 0) * 100, "f").rstrip("0").rstrip(".") or "0" for text in leaf.filled
-        }
-        tables.rows["vat_rate"] = {**shares, "else": "error"}
-        rule: Any = {"path": leaf.path, "lookup": "vat_rate"}
-        yield Guess("vat_rate", rule, "a share, not a percentage", "likely", leaf.sample, (leaf.path,))
-        return
-    yield Guess("vat_rate", leaf.path, "a percentage", "sure", leaf.sample, (leaf.path,))
+    if rates:
+        leaf = rates[0].leaf
+        if any(value is not None and 0 < value < 1 for value in rates[0].numbers):
+            rule: Any = {"compute": f"number('{leaf.path}') * 100"}
+            if not all(leaf.values):
+                rule["when"] = f"text('{leaf.path}') is number"
+            yield Guess("vat_rate", rule, "a share, not a percentage", "likely", leaf.sample, (leaf.path,))
+            return
+        yield Guess("vat_rate", leaf.path, "a percentage", "sure", leaf.sample, (leaf.path,))
+    elif fit.presumed is not None:
+        told = (
+            f"with it the rows add up in {fit.matched} of {fit.records}" if fit.matched else "nothing confirms it"
+        )
+        yield Guess("vat_rate", {"compute": fit.presumed.expression}, told, "likely" if fit.matched else "guess")

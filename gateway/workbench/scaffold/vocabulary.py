@@ -131,7 +131,7 @@ PARTY: Mapping[str, tuple[str, ...]] = {
 BILLING = _words("billing bill invoice payment fakturac faktur szamlaz rechnung facturare factur platnik platce")
 DELIVERY = _words(
     "shipping shipto delivery deliver dodac dodan doruc szallit lieferadresse liefer livrare dostaw dostaw odbior "
-    "recipient prijemce"
+    "recipient prijemce postal"
 )
 CUSTOMER = _words(
     "customer buyer client klient zakaznik kunde vevo vasarlo odberatel purchaser nabywca cumparator"
@@ -202,7 +202,8 @@ PART = _words("product zbozi tovar termek subtotal cart ware wrapping baleni ear
 CHARGES: Mapping[str, tuple[str, ...]] = {
     "discount": _words("discount coupon sleva slev zlava kedvezmeny rabat rabatt reducere voucher kupon"),
     "shipping": _words(
-        "shipping delivery postovn doprav dorucen szallit versand liefer dostaw livrar transport freight postage"
+        "shipping shipment delivery postovn doprav dorucen szallit versand liefer dostaw livrar transport freight "
+        "postage"
     ),
     "payment": _words("payment platb fizetes zahlung platnosc plata dobirk dobierk utanvet codfee billing"),
 }
