@@ -22,7 +22,7 @@ from gateway.errors import GatewayError, ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.exchange.conversion import Conversion, Tally
+    from gateway.exchange.conversion import Conversion, Tally, workers_for
     from gateway.mapping import Mapping, Overrides
     from gateway.rendering import Schema, Template
 
@@ -51,7 +51,10 @@ def convert(
     ] = "",
     setting: Annotated[list[str] | None, typer.Option("--set", help="A setting, NAME=VALUE; repeatable.")] = None,
     validate: Annotated[bool, typer.Option("--validate/--no-validate", help="Check every record.")] = True,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that work at the same time.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="Processes that work at the same time; 0 = by the size of the input."),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON (with --output).")] = False,
 ) -> None:
     """Convert one file to one file, without spool and ledger. Bad records are left out and explained."""
@@ -66,6 +69,7 @@ def convert(
         _check_output(source, output)
     job = _job(session, mapping, template, route, schema, origin, setting or [], validate=validate)
     conversion = Conversion(source, str(source), job.origin, job.prepare)
+    workers = workers or workers_for(source.stat().st_size)
     tally, started = Tally(), monotonic()
     if output is None:
         if sys.stdout.isatty():

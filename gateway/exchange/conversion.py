@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import threading
 from collections import deque
@@ -26,6 +27,11 @@ BLOCK = 64
 
 PART = 2 << 20
 """Bytes of an input that a worker process converts in one go."""
+
+WORTH_A_WORKER = 12 << 20
+"""Bytes of an input for each process: fewer are converted before another one has started."""
+
+MOST_WORKERS = 4
 
 AHEAD = 24
 """Blocks of a process that wait for their turn, before it waits itself."""
@@ -76,6 +82,11 @@ class Tally:
         self.set_aside += block.set_aside
         self.left_out += block.left_out
         self.problems.extend(block.problems)
+
+
+def workers_for(size: int) -> int:
+    """How many processes are worth their start for an input of that many bytes."""
+    return max(1, min(os.cpu_count() or 1, MOST_WORKERS, size // WORTH_A_WORKER))
 
 
 def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:

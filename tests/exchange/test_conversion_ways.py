@@ -15,7 +15,7 @@ import pytest
 
 from gateway.errors import GatewayError
 from gateway.exchange import conversion as converting
-from gateway.exchange.conversion import Block, Conversion, Prepared, Tally, convert
+from gateway.exchange.conversion import WORTH_A_WORKER, Block, Conversion, Prepared, Tally, convert, workers_for
 from gateway.mapping import load as load_mapping
 from gateway.rendering import load, load_schema
 from tests.exchange.shop import ShopOrder, export
@@ -192,3 +192,11 @@ def test_an_input_that_is_gone_is_told(source: Path) -> None:
     source.unlink()
     with pytest.raises(FileNotFoundError):
         list(pieces)
+
+
+def test_processes_are_used_as_far_as_the_input_is_worth_their_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    sizes = (0, 10_000, WORTH_A_WORKER, 2 * WORTH_A_WORKER, 3 * WORTH_A_WORKER + 1, 100 * WORTH_A_WORKER)
+    assert [workers_for(size) for size in sizes] == [1, 1, 1, 2, 3, 4]
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert workers_for(100 * WORTH_A_WORKER) == 1
