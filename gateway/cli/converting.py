@@ -22,7 +22,7 @@ from gateway.errors import GatewayError, ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.exchange.conversion import Conversion, Tally, workers_for
+    from gateway.exchange.conversion import Conversion, Tally
     from gateway.mapping import Mapping, Overrides
     from gateway.rendering import Schema, Template
 
@@ -58,7 +58,7 @@ def convert(
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON (with --output).")] = False,
 ) -> None:
     """Convert one file to one file, without spool and ledger. Bad records are left out and explained."""
-    from gateway.exchange.conversion import Conversion, Tally
+    from gateway.exchange.conversion import Conversion, Tally, workers_for
 
     session = session_of(context)
     if not source.is_file():
