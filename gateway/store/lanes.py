@@ -25,6 +25,8 @@ from gateway.telemetry import emit
 _LEASE = timedelta(seconds=120)
 _IDLE = 0.5
 _AFTER_TROUBLE = 2.0
+_AFTER_FAULT = timedelta(seconds=10)
+"""When a lane is worked on again on which a turn failed for a reason that nobody foresaw, such as a full disk."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -244,11 +246,16 @@ class SqliteLanes:
 
     def _work(self, drain: Drain, stop: threading.Event, worker: str) -> None:
         """The life of a worker. A database that fails for a while costs turns, never the thread."""
+        lease: LaneLease | None = None
         while not stop.is_set():
             try:
+                if lease is not None:  # its turn failed: without this it would stand still for the whole lease
+                    self._finish(lease, WaitUntil(self._ledger.clock.now() + _AFTER_FAULT))
+                    lease = None
                 lease = self._claim(worker)
                 if lease is not None:
                     self._turn(drain, lease)
+                    lease = None
                     continue
             except Exception as error:  # noqa: BLE001 - a full disk or a locked file passes; the worker must stay
                 emit("lane_trouble", level="error", worker=worker, error=f"{type(error).__name__}: {error}")

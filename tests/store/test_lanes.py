@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from gateway.clock import ManualClock
 from gateway.store.lanes import Done, SqliteLanes
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import LaneLease, Ledger
 from tests.store.lane_engine import LaneEngineContract
 
 
@@ -73,3 +74,48 @@ class TestSqliteLanes(LaneEngineContract):
             assert renewed.is_set()
             with ledger.write(lease):
                 pass
+
+    @pytest.mark.parametrize("at", ["the end of the turn", "the turn itself"])
+    def test_a_full_disk_does_not_hold_a_lane_for_its_whole_lease(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        # given a ledger that takes nothing from the first turn on
+        monkeypatch.setattr("gateway.store.lanes._AFTER_TROUBLE", 0.01)
+        monkeypatch.setattr("gateway.store.lanes._AFTER_FAULT", timedelta(0))
+        full, turns, refused, again = threading.Event(), list[str](), threading.Event(), threading.Event()
+        write = Ledger.write
+
+        def write_if_there_is_room(
+            self: Ledger, lease: LaneLease | None = None
+        ) -> AbstractContextManager[Connection]:
+            if full.is_set():
+                refused.set()
+                raise OSError("no space left on device")
+            return write(self, lease)
+
+        def drain(lease: LaneLease) -> Done:
+            turns.append(lease.lane)
+            if len(turns) > 1:
+                again.set()
+                return Done()
+            full.set()
+            if at == "the turn itself":
+                with ledger.write(lease):
+                    pass
+            return Done()
+
+        monkeypatch.setattr(Ledger, "write", write_if_there_is_room)
+        stop = threading.Event()
+        workers = threading.Thread(target=self.engine.run, args=(drain,), kwargs={"workers": 1, "stop": stop})
+        workers.start()
+        try:
+            self.wake("a")
+            assert refused.wait(5)
+            # when there is room again
+            full.clear()
+            # then the lane goes on, though its lease by the ledger's clock has not moved at all
+            assert again.wait(5)
+        finally:
+            stop.set()
+            workers.join()
+        assert turns == ["a", "a"]
