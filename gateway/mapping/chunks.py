@@ -10,7 +10,7 @@ left to the ordinary way (NotCuttable); it alone words problems.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,16 @@ from gateway.mapping.paths import Element, local_name
 
 SIZE = 64 << 10
 """Bytes that a chunk has at least, but for the last one."""
+
+PARSING: Mapping[str, Any] = {
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+    "remove_blank_text": True,
+}
+"""How every parser reads an input, whether in chunks or as a stream: else the two would see different records."""
 
 _READ = 1 << 20
 _LONGEST_HEAD = 256 << 10
@@ -217,12 +227,4 @@ def _check_tail(frame: Frame, tail: bytes) -> None:
 
 
 def _parser(encoding: str) -> etree.XMLParser:
-    return etree.XMLParser(
-        encoding=encoding,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        remove_blank_text=True,
-    )
+    return etree.XMLParser(encoding=encoding, **PARSING)

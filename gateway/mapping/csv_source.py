@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
 
 from gateway.diagnostics import Span
-from gateway.mapping.lines import SourceLines, line_of
+from gateway.mapping.lines import SourceLines
 from gateway.mapping.names import element_name
-from gateway.mapping.opening import LARGEST_RECORD, open_text, refuse
+from gateway.mapping.opening import LARGEST_RECORD, open_text, refuse, refuse_beginning
 from gateway.mapping.paths import Element, set_line
-from gateway.mapping.sources import SourceSpec
+from gateway.mapping.sources import Records, SourceSpec
 
 RECORD, ROW = "record", "row"
 _DELIMITERS = (";", ",", "\t", "|")
@@ -30,7 +30,7 @@ Line = tuple[list[str], int, int]
 """The cells of one line of the table, with its first and last line in the file (a cell may hold line breaks)."""
 
 
-class CsvRecords:
+class CsvRecords(Records):
     """The records of a CSV input; see sources.Records."""
 
     namespaces = False
@@ -42,12 +42,7 @@ class CsvRecords:
         self._codec, text = open_text(path, spec, shown_as)
         self._lines = SourceLines(path, self._codec.removesuffix("-sig"))
         if text.lstrip("\ufeff \t\r\n").startswith(("<?xml", "<", "{", "[{")):
-            refuse(
-                "S001",
-                "the input does not begin as CSV",
-                Span(file=shown_as, line=1, text=text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")[:2000]),
-                "check what was dropped here: this mapping reads CSV",
-            )
+            refuse_beginning(text, "CSV", shown_as)
         first = next(line for line in text.lstrip("\ufeff").splitlines() if line.strip())
         self._marked = first.lower().startswith("sep=") and len(first) == len("sep=") + 1
         self._delimiter = spec.delimiter or (first[-1] if self._marked else self._told(first))
@@ -71,10 +66,6 @@ class CsvRecords:
                 "nothing is to be done if the shop had no orders in that time",
             )
 
-    def line(self, element: Element) -> int:
-        """See Records."""
-        return line_of(element)
-
     def place(self, element: Element, value: str | None) -> Span:
         """The cell where it can be told, else the line."""
         found = self._row_of(element)
@@ -92,11 +83,6 @@ class CsvRecords:
         text = self._lines.line(first)
         column = self._cell_start(text, index) + 1 if text is not None and first == last and index >= 0 else 0
         return Span(file=self._shown_as, line=first, column=column, length=1 if column else 0, text=text)
-
-    def keep(self, element: Element) -> Callable[[], bytes]:
-        """See Records."""
-        data = self.fragment(element)
-        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """The header and the record's lines, with the same delimiter, quote and encoding."""

@@ -7,7 +7,7 @@ see one tree.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -48,10 +48,8 @@ class _Form(Protocol):
         """The fragment of a record with what was joined to it, each in its section."""
 
 
-class JoinedRecords:
+class JoinedRecords(Records):
     """The records of an input with its sections joined; see sources.Records."""
-
-    namespaces = True
 
     def __init__(self, path: FilePath, spec: SourceSpec, shown_as: str) -> None:
         self._sections = spec.sections
@@ -75,10 +73,6 @@ class JoinedRecords:
                 self._join(element, section)
             yield element
 
-    def line(self, element: Element) -> int:
-        """See Records."""
-        return line_of(element)
-
     def place(self, element: Element, value: str | None) -> Span:
         """See sources.Records; a value that was joined is shown in its section."""
         around = {element, *element.iterancestors()}
@@ -87,11 +81,6 @@ class JoinedRecords:
                 return self._form.place(root, packed, element, value)
         with self._apart():
             return self._records.place(element, value)
-
-    def keep(self, element: Element) -> Callable[[], bytes]:
-        """See Records."""
-        data = self.fragment(element)
-        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """See sources.Records; what was joined stands in its section."""

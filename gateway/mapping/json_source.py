@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from lxml import etree
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
 from gateway.mapping.json_text import BadJson, Cursor, spread, tokens
-from gateway.mapping.lines import SourceLines, line_of
+from gateway.mapping.lines import SourceLines
 from gateway.mapping.names import element_name
-from gateway.mapping.opening import WRONG_PLACE, open_text, refuse
+from gateway.mapping.opening import WRONG_PLACE, open_text, refuse, refuse_beginning
 from gateway.mapping.paths import Element, set_line, text_of
-from gateway.mapping.sources import SourceSpec
+from gateway.mapping.sources import Records, SourceSpec
 
 RECORD, ITEM, ROOT = "record", "item", "root"
 DEEPEST = 100
@@ -34,7 +34,7 @@ Written = tuple[int, int]
 """Start and end of a token in a record's text."""
 
 
-class JsonRecords:
+class JsonRecords(Records):
     """The records of a JSON input (or of JSON lines); see sources.Records."""
 
     namespaces = False
@@ -47,12 +47,7 @@ class JsonRecords:
         self._lines = SourceLines(path, self._codec.removesuffix("-sig"))
         start = text.lstrip("\ufeff \t\r\n")
         if not start.startswith(("{", "[")):
-            refuse(
-                "S001",
-                "the input does not begin as JSON",
-                Span(file=shown_as, line=1, text=text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")[:2000]),
-                "check what was dropped here: this mapping reads JSON",
-            )
+            refuse_beginning(text, "JSON", shown_as)
         self._reached = 0
         self._keys: list[str] = []
         self._current: Element | None = None
@@ -68,10 +63,6 @@ class JsonRecords:
             yield element
         if count == 0:
             self._refuse_none(names)
-
-    def line(self, element: Element) -> int:
-        """See Records."""
-        return line_of(element)
 
     def place(self, element: Element, value: str | None) -> Span:
         """The value where it stands as it is, else the key; the record's first line for what is not within it."""
@@ -93,11 +84,6 @@ class JsonRecords:
         return Span(
             file=self._shown_as, line=line, column=column if text else 0, length=max(1, end - start), text=text
         )
-
-    def keep(self, element: Element) -> Callable[[], bytes]:
-        """See Records."""
-        data = self.fragment(element)
-        return lambda: data
 
     def fragment(self, element: Element) -> bytes:
         """The record as it is written, within the keys that lead to it."""

@@ -76,3 +76,14 @@ def _refuse_page(text: str, shown_as: str) -> None:
             Span(file=shown_as, line=1, column=1, length=1, text=line),
             "check the address and the login of the export; shops refuse with a page",
         )
+
+
+def refuse_beginning(text: str, form: str, shown_as: str) -> NoReturn:
+    """Refuse an input that begins as something else than its mapping reads. Raises SourceProblems."""
+    first = text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")[:2000]
+    refuse(
+        "S001",
+        f"the input does not begin as {form}",
+        Span(file=shown_as, line=1, text=first),
+        f"check what was dropped here: this mapping reads {form}",
+    )

@@ -16,7 +16,17 @@ from lxml import etree
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
-from gateway.mapping.chunks import Chunk, ChunkParser, Frame, NotCuttable, Part, chunks, frame_of, parts_of
+from gateway.mapping.chunks import (
+    PARSING,
+    Chunk,
+    ChunkParser,
+    Frame,
+    NotCuttable,
+    Part,
+    chunks,
+    frame_of,
+    parts_of,
+)
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
 from gateway.mapping.lines import SourceLines, line_of
@@ -75,7 +85,7 @@ class Records(Protocol):
     namespaces: whether the names of the present record may have one.
     """
 
-    namespaces: bool
+    namespaces: bool = True
 
     def __iter__(self) -> Iterator[Element]:
         """Yield the records in the input's order. Raises SourceProblems, possibly after some."""
@@ -85,12 +95,15 @@ class Records(Protocol):
 
     def line(self, element: Element) -> int:
         """The line of an element as the parser tells it, without looking at the input; 0 where it does not."""
+        return line_of(element)
 
     def fragment(self, element: Element) -> bytes:
         """A well-formed input with this record alone, that the same mapping reads."""
 
     def keep(self, element: Element) -> Callable[[], bytes]:
         """What gives the fragment of the present record also later on."""
+        data = self.fragment(element)
+        return lambda: data
 
 
 def records_of(
@@ -178,7 +191,7 @@ def _check_start(prolog: Prolog, spec: SourceSpec, shown_as: str) -> None:
         )
 
 
-class XmlRecords:
+class XmlRecords(Records):
     """The records of an XML input; see Records."""
 
     def __init__(
@@ -191,7 +204,7 @@ class XmlRecords:
         self._prolog = prolog = examine(path, spec, shown_as) if part is None else prolog_of(path)
         self._apart = apart and len(spec.records) == 1
         self._lines_before = 0
-        self._kept: Callable[[], bytes] | None = None
+        self._kept: tuple[Frame, Chunk, int] | None = None
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
@@ -225,7 +238,7 @@ class XmlRecords:
                 self._lines_before = chunk.line
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 for index, element in enumerate(parser.records(chunk)):
-                    self._kept = partial(self._fragment_of, frame, chunk, index)
+                    self._kept = frame, chunk, index
                     yield element
         self._kept = None
 
@@ -260,7 +273,7 @@ class XmlRecords:
 
     def line(self, element: Element) -> int:
         """See Records."""
-        line = line_of(element)
+        line = super().line(element)
         return line + self._lines_before if line else 0
 
     def fragment(self, element: Element) -> bytes:
@@ -272,10 +285,7 @@ class XmlRecords:
 
     def keep(self, element: Element) -> Callable[[], bytes]:
         """See Records. Of a chunk its bytes are kept, and parsed once more if the fragment is asked for."""
-        if self._kept is not None:
-            return self._kept
-        data = self.fragment(element)
-        return lambda: data
+        return super().keep(element) if self._kept is None else partial(self._fragment_of, *self._kept)
 
     def _fragment_of(self, frame: Frame, chunk: Chunk, index: int) -> bytes:
         return self.fragment(ChunkParser(frame).records(chunk)[index])
@@ -286,12 +296,7 @@ class XmlRecords:
             events=("end",),
             tag=tags,
             encoding=self._spec.encoding,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-            remove_blank_text=True,
+            **PARSING,
         )
 
     def _is_record(self, element: Element) -> bool:
