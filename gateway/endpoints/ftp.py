@@ -385,7 +385,7 @@ class FtpFolder:
             ftp.timeout = options.data_timeout
             ftp.sock.settimeout(options.data_timeout)
             self._enter(ftp)
-        except BaseException:
+        except BaseException:  # whatever ended it, no connection is left open; it is raised on
             with contextlib.suppress(OSError):
                 ftp.close()
             raise

@@ -162,7 +162,7 @@ class HttpSource:
                 digest.update(block)
                 size += len(block)
                 _write(copy, block)
-        except BaseException:
+        except BaseException:  # whatever ended it, no copy is left open; it is raised on
             copy.close()
             raise
         if self._copy is not None:

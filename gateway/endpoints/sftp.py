@@ -374,7 +374,7 @@ class SftpFolder:
             sftp = self._do("connect", lambda: self._connected(client, guard, lines), guard, connecting=True)
             if guard.tripped:
                 raise self._out_of_time("connect", guard, unknown=False, connecting=True)
-        except BaseException:
+        except BaseException:  # whatever ended it, no connection is left open; it is raised on
             with contextlib.suppress(OSError, EOFError):
                 cut()
             raise

@@ -118,7 +118,7 @@ def new_archive(file: Path) -> Iterator[ArchiveWriter]:
         if file.exists():
             raise UsageError(f"{file} has come meanwhile; choose another name, a backup is never written over")
         temporary.rename(file)
-    except BaseException:
+    except BaseException:  # whatever ended it, no half file is left; it is raised on
         with suppress(OSError):
             temporary.unlink()
         raise

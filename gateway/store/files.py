@@ -23,7 +23,7 @@ def write_durably(path: Path, contents: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # whatever ended it, no half file is left; it is raised on
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
