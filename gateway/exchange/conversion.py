@@ -18,9 +18,10 @@ from typing import Any
 import msgspec
 
 from gateway.diagnostics import Problem
-from gateway.errors import GatewayError, ProblemsFound
+from gateway.errors import GatewayError
+from gateway.exchange.writing import faults_of, written_of
 from gateway.mapping import Mapping, NotCuttable, Part, Reading
-from gateway.rendering import Identity, Schema, Template
+from gateway.rendering import Identity, Rendered, Schema, Template
 
 BLOCK = 64
 """Records that are written, and checked against the schema, at once."""
@@ -98,16 +99,16 @@ def convert(conversion: Conversion, *, workers: int) -> Iterator[bytes | Block]:
     _, template, _ = prepared = conversion.prepare()
     before = _state(conversion.source)
     pack = Identity.of(conversion.origin, "file", conversion.source.name).pack
-    begun = False
+    closing: bytes | None = None
     for block in _all_blocks(conversion, prepared, workers):
-        if block.written and not begun:
-            yield template.encode(template.head(pack))
-            begun = True
+        if block.written and closing is None:
+            opening, closing = template.envelope(pack)
+            yield opening
         yield block
     if _state(conversion.source) != before:
         raise GatewayError(f"{conversion.shown_as} was changed while it was read; convert it again")
-    if begun:
-        yield template.encode(template.tail())
+    if closing is not None:
+        yield closing
 
 
 def _state(source: Path) -> tuple[int, int, int]:
@@ -144,68 +145,40 @@ def _blocks(readings: Iterator[Reading], conversion: Conversion, prepared: Prepa
 
 def _block(readings: list[Reading], conversion: Conversion, prepared: Prepared) -> Block:
     _, template, schema = prepared
-    written: list[tuple[Reading, bytes]] = []
+    written: list[tuple[Reading, Identity, Rendered]] = []
     problems: list[Problem] = []
+    good: list[bytes] = []
     set_aside = left_out = 0
     for reading in readings:
         problems.extend(reading.problems)
-        if reading.document is not None and reading.document.cancelled:
+        if reading.document is None:
+            set_aside += 1
+        elif reading.document.cancelled:
             left_out += 1
             problems.append(_cancelled(f"{template.kind} {reading.key}"))
-            continue
-        record = None if reading.document is None else _record(reading, conversion, template, problems)
-        if record is None:
-            set_aside += 1
         else:
-            written.append((reading, record))
-    if schema is not None and written:
-        good = _valid(written, conversion, template, schema, problems)
-        set_aside += len(written) - len(good)
-        written = good
-    return Block(b"".join([record for _, record in written]), len(written), set_aside, left_out, tuple(problems))
+            identity = Identity.of(conversion.origin, template.kind, reading.key or "")
+            found = written_of(template, reading.document, identity, reading.key or "")
+            if isinstance(found, Rendered):
+                problems.extend(note.at(record=f"{template.kind} {reading.key}") for note in found.notes)
+                written.append((reading, identity, found))
+            else:
+                set_aside += 1
+                problems.extend(_placed(problem, reading, conversion) for problem in found)
+    checked = [(identity, found, reading.key or "") for reading, identity, found in written]
+    for (reading, _, found), faults in zip(written, faults_of(template, schema, checked), strict=True):
+        if faults:
+            set_aside += 1
+            problems.extend(_placed(problem, reading, conversion) for problem in faults)
+        else:
+            good.append(found.data)
+    return Block(b"".join(good), len(good), set_aside, left_out, tuple(problems))
 
 
 def _cancelled(record: str) -> Problem:
     return Problem(
         code="G010", level="note", record=record, message="it is cancelled in the shop and was left out"
     )
-
-
-def _record(reading: Reading, conversion: Conversion, template: Template, problems: list[Problem]) -> bytes | None:
-    assert reading.document is not None
-    name = f"{template.kind} {reading.key}"
-    identity = Identity.of(conversion.origin, template.kind, reading.key or "")
-    try:
-        rendered = template.record(reading.document, identity)
-    except ProblemsFound as error:
-        problems.extend(_placed(problem.at(record=name), reading, conversion) for problem in error.problems)
-        return None
-    if rendered.notes:
-        problems.extend(note.at(record=name) for note in rendered.notes)
-    return rendered.data
-
-
-def _valid(
-    written: list[tuple[Reading, bytes]],
-    conversion: Conversion,
-    template: Template,
-    schema: Schema,
-    problems: list[Problem],
-) -> list[tuple[Reading, bytes]]:
-    """Those that the schema takes. All are checked at once; where that fails, each alone, to find the bad ones."""
-    head, tail = template.envelope("pack")
-    if schema.takes(b"".join([head, *(record for _, record in written), tail])):
-        return written
-    good = []
-    for reading, record in written:
-        name = f"{template.kind} {reading.key}"
-        identity = Identity.of(conversion.origin, template.kind, reading.key or "")
-        alone = template.envelope(identity.pack)[0] + record + tail
-        found = schema.check(alone, record=name)
-        problems.extend(_placed(problem, reading, conversion) for problem in found)
-        if not found:
-            good.append((reading, record))
-    return good
 
 
 def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Problem:

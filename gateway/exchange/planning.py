@@ -316,7 +316,10 @@ class Planner:
         written = [self._written(target, errand) for errand in errands]
         members = [each for each in written if isinstance(each, _Member)]
         checked = [(member.identity, member.rendered, member.record.key or "") for member in members]
-        good = (faults or member for member, faults in zip(members, faults_of(target, checked), strict=True))
+        good = (
+            faults or member
+            for member, faults in zip(members, faults_of(target.template, target.schema, checked), strict=True)
+        )
         waiting: list[_Member] = []
         for errand, each in zip(errands, written, strict=True):
             outcome = next(good) if isinstance(each, _Member) else each
@@ -342,18 +345,21 @@ class Planner:
         record = errand.record
         assert record.document is not None
         identity = self._identity(record, 0)
-        rendered = written_of(target, record.document, identity, record.key or "")
+        rendered = written_of(target.template, record.document, identity, record.key or "")
         return _Member(record, errand.ordinal, identity, rendered) if isinstance(rendered, Rendered) else rendered
 
     def _pack(self, plan: Plan, target: PreparedTarget, members: Sequence[_Member]) -> None:
         spec, first = self._route.spec, members[0]
         if target.pack == 1:
-            pack_id, content = first.identity.pack, assemble(target, first.identity.pack, [first.rendered])
+            pack_id, content = (
+                first.identity.pack,
+                assemble(target.template, first.identity.pack, [first.rendered]),
+            )
             key, version = first.record.key or "", first.ordinal
         else:
             self._packs += 1
             pack_id = f"{self._exchange_id}.{target.spec.id}.{self._packs}"[:64]
-            content = assemble(target, pack_id, [member.rendered for member in members])
+            content = assemble(target.template, pack_id, [member.rendered for member in members])
             key, version = f"{self._exchange_id}.{self._packs}".upper(), 1
         name = file_name(target.spec.file_name, spec.origin, self._route.kind, key, version)
         index = len(plan.deliveries)

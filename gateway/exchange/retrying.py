@@ -239,7 +239,7 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
         if not isinstance(written, Written):
             raise GatewayError(f"{found.key} cannot be written any more: {written[0].message}")
         members.append(written.rendered)
-    content = assemble(target, rows[0].pack_id, members)
+    content = assemble(target.template, rows[0].pack_id, members)
     stored = site.blobs.store([content], f"{row.id}.{new_exchange_id(site.clock.now())}.again")
     with site.ledger.write() as connection:
         site.blobs.record(connection, stored)

@@ -27,7 +27,7 @@ def compose(site: Site, target: PreparedTarget, delivery_id: str, lease: LaneLea
     since = to_text(site.clock.now() - target.spec.window)
     with site.ledger.read() as connection:
         rows = _documents(connection, target, delivery_id, since)
-    content = assemble(target, delivery_id, [_rendered(site, target, row) for row in rows])
+    content = assemble(target.template, delivery_id, [_rendered(site, target, row) for row in rows])
     stored = site.blobs.store([content], f"{delivery_id}.{site.ledger.now().replace(':', '')}.window")
     with site.ledger.write(lease) as connection:
         site.blobs.record(connection, stored)

@@ -11,7 +11,7 @@ from gateway.diagnostics import Problem
 from gateway.documents import Document
 from gateway.errors import ProblemsFound
 from gateway.exchange.site import PreparedTarget
-from gateway.rendering import Identity, Rendered
+from gateway.rendering import Identity, Rendered, Schema, Template
 
 CHECKED_AT_ONCE = 64
 """Records that are checked against a schema in one go."""
@@ -31,44 +31,44 @@ def render(
     target: PreparedTarget, document: Document, identity: Identity, key: str
 ) -> Written | tuple[Problem, ...]:
     """The document as the target's XML, checked against its schema; or the problems that it has."""
-    rendered = written_of(target, document, identity, key)
+    rendered = written_of(target.template, document, identity, key)
     if not isinstance(rendered, Rendered):
         return rendered
-    (faults,) = faults_of(target, [(identity, rendered, key)])
-    return faults or Written(rendered, assemble(target, identity.pack, [rendered]))
+    (faults,) = faults_of(target.template, target.schema, [(identity, rendered, key)])
+    return faults or Written(rendered, assemble(target.template, identity.pack, [rendered]))
 
 
 def written_of(
-    target: PreparedTarget, document: Document, identity: Identity, key: str
+    template: Template, document: Document, identity: Identity, key: str
 ) -> Rendered | tuple[Problem, ...]:
     """The document as the target's XML, not checked yet; or what keeps it from being written."""
     try:
-        return target.template.record(document, identity)
+        return template.record(document, identity)
     except ProblemsFound as error:
-        return tuple(problem.at(record=f"{target.template.kind} {key}") for problem in error.problems)
+        return tuple(problem.at(record=f"{template.kind} {key}") for problem in error.problems)
 
 
 def faults_of(
-    target: PreparedTarget, written: Sequence[tuple[Identity, Rendered, str]]
+    template: Template, schema: Schema | None, written: Sequence[tuple[Identity, Rendered, str]]
 ) -> Iterator[tuple[Problem, ...]]:
-    """What the target's schema says against each of some documents with their keys; () for a valid one.
+    """What the schema says against each of some documents with their keys; () for a valid one.
 
     Some are checked at once; where that fails, each of them alone, to find whose fault it is.
     """
-    schema = target.schema
     for start in range(0, len(written), CHECKED_AT_ONCE):
         some = written[start : start + CHECKED_AT_ONCE]
-        if schema is None or schema.takes(assemble(target, "pack", [rendered for _, rendered, _ in some])):
+        together = [rendered for _, rendered, _ in some]
+        if schema is None or (len(some) > 1 and schema.takes(assemble(template, "pack", together))):
             yield from [()] * len(some)
             continue
         for identity, rendered, key in some:
-            alone = assemble(target, identity.pack, [rendered])
-            yield schema.check(alone, record=f"{target.template.kind} {key}")
+            alone = assemble(template, identity.pack, [rendered])
+            yield schema.check(alone, record=f"{template.kind} {key}")
 
 
-def assemble(target: PreparedTarget, pack_id: str, members: Sequence[Rendered]) -> bytes:
+def assemble(template: Template, pack_id: str, members: Sequence[Rendered]) -> bytes:
     """The whole file that carries the rendered documents."""
-    head, tail = target.template.envelope(pack_id)
+    head, tail = template.envelope(pack_id)
     return b"".join((head, *(rendered.data for rendered in members), tail))
 
 

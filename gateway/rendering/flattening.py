@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import nodes
 
 from gateway.rendering.checking import Part
+from gateway.rendering.language import VISIBLE
 
 _NAMING = (nodes.Import, nodes.FromImport, nodes.Macro)
 _HARMLESS = (nodes.Extends, nodes.Block, *_NAMING)
@@ -21,12 +22,10 @@ class NotFlat(Exception):
     """The template is to be rendered the ordinary way."""
 
 
-def flat(
-    chain: list[Part], parts: Mapping[str, Part], visible: tuple[str, ...], name: str = "record"
-) -> nodes.Template:
+def flat(chain: list[Part], parts: Mapping[str, Part], name: str) -> nodes.Template:
     """The block of that name of a template by itself. Raises NotFlat.
 
-    chain: the template, then what it extends. visible: the names that every file sees.
+    chain: the template, then what it extends.
     """
     owner = next((part for part in chain if _block_of(part, name) is not None), None)
     block = _block_of(owner, name) if owner is not None else None
@@ -42,7 +41,7 @@ def flat(
     whole = nodes.Template([nodes.With([], [], body, lineno=1)], lineno=1)
     if next(whole.find_all((nodes.Block, nodes.Import, nodes.FromImport, nodes.Include, nodes.Macro)), None):
         raise NotFlat
-    if _free(whole.body) - set(visible):
+    if _free(whole.body) - set(VISIBLE):
         raise NotFlat
     return whole
 

@@ -27,10 +27,8 @@ VISIBLE = ("document", "settings", "identity")
 """All that a template sees."""
 
 
-class OutputGenerator(CodeGenerator):
-    """Writes the Python of a template, with the number of its site beside each output and filter."""
-
-    environment: TemplateLanguage
+class PlainGenerator(CodeGenerator):
+    """Writes the Python of a template that was checked: names and attributes need no guarded look-up."""
 
     def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """The three names that are always there need no test for being undefined."""
@@ -44,6 +42,12 @@ class OutputGenerator(CodeGenerator):
         self.write("(")
         self.visit(node.node, frame)
         self.write(f").{node.attr}")
+
+
+class OutputGenerator(PlainGenerator):
+    """Writes the number of its site beside each output and filter."""
+
+    environment: TemplateLanguage
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """A call that knows where it stands."""
@@ -68,12 +72,12 @@ class OutputGenerator(CodeGenerator):
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         del frame, finalize
-        if not _is_plain(node):
+        if not is_plain(node):
             self.write("environment.write_text(")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         del frame, finalize
-        if not _is_plain(node):
+        if not is_plain(node):
             self.write(f", {self._site(node)})")
 
     def _site(self, node: nodes.Expr) -> int:
@@ -167,8 +171,8 @@ def _with_self(node: nodes.Node) -> Iterable[nodes.Node]:
         yield from _with_self(child)
 
 
-def _is_plain(node: nodes.Node | None) -> bool:
+def is_plain(node: nodes.Node | None) -> bool:
     """Whether the output is a number, a date or a flag: digits and letters only."""
     if isinstance(node, nodes.CondExpr):
-        return _is_plain(node.expr1) and _is_plain(node.expr2)
+        return is_plain(node.expr1) and is_plain(node.expr2)
     return isinstance(node, nodes.Filter) and node.name in FILTERS and FILTERS[node.name].plain

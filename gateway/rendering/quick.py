@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import Frame
 from jinja2.utils import missing
 from markupsafe import Markup
 
 from gateway.rendering.characters import Charset
 from gateway.rendering.desk import Desk
 from gateway.rendering.filters import FILTERS, TESTS
+from gateway.rendering.language import PlainGenerator, is_plain
 from gateway.rendering.vat import VatRates
 
 REMEMBERED = 4096
@@ -99,23 +100,10 @@ class Remembered(dict[Any, Any]):
         return text
 
 
-class QuickGenerator(CodeGenerator):
+class QuickGenerator(PlainGenerator):
     """Writes the Python of a flat template."""
 
     environment: QuickLanguage
-
-    def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        """The names that are always there need no test for being undefined."""
-        if node.ctx == "load" and node.name in self.environment.visible:
-            self.write(frame.symbols.ref(node.name))
-        else:
-            super().visit_Name(node, frame)
-
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        """A plain attribute."""
-        self.write("(")
-        self.visit(node.node, frame)
-        self.write(f").{node.attr}")
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """Filters with constant arguments are a table of what was met lately."""
@@ -152,7 +140,7 @@ class QuickGenerator(CodeGenerator):
             self.write(repr(self.environment.encoded(child.data)))
             return
         inner, steps = _constant_steps(child)
-        if steps or not _is_plain(child):
+        if steps or not is_plain(child):
             self._filtered(inner, steps, frame, written=True)
         else:
             self.write("(")
@@ -175,7 +163,7 @@ class QuickGenerator(CodeGenerator):
 
 
 class QuickLanguage(jinja2.Environment):
-    """Jinja for one flat template. `visible`: the names that are always there."""
+    """Jinja for one flat template."""
 
     code_generator_class = QuickGenerator
 
@@ -184,10 +172,8 @@ class QuickLanguage(jinja2.Environment):
         charset: Charset,
         lookups: Mapping[str, Mapping[str, str]],
         vat_rates: VatRates | None,
-        visible: tuple[str, ...],
     ) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, optimized=False, cache_size=0)
-        self.visible = visible
         self._encoding = charset.encoding
         self._is_clean = charset.is_clean
         self.desk = QuickDesk(charset, lookups, vat_rates)
@@ -277,8 +263,3 @@ def _has_constants(node: nodes.Filter) -> bool:
     return (
         node.dyn_args is None and node.dyn_kwargs is None and all(isinstance(each, nodes.Const) for each in given)
     )
-
-
-def _is_plain(node: nodes.Expr) -> bool:
-    """Whether the output is a number, a date or a flag, which needs no escaping."""
-    return isinstance(node, nodes.Filter) and FILTERS[node.name].plain

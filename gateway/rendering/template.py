@@ -25,7 +25,7 @@ from gateway.rendering.checking import Checker, Part
 from gateway.rendering.desk import Desk, RecordProblems
 from gateway.rendering.flattening import NotFlat, flat
 from gateway.rendering.identity import Identity
-from gateway.rendering.language import VISIBLE, TemplateLanguage
+from gateway.rendering.language import TemplateLanguage
 from gateway.rendering.quick import TROUBLE, QuickLanguage, QuickRecord
 from gateway.rendering.settings import Declaration, Where, bind_lookups, bind_settings, declared
 from gateway.rendering.sources import SUFFIX, Source, locate, not_found
@@ -237,10 +237,10 @@ class _Draft:
     def quick(self, tables: Mapping[str, Mapping[str, str]], encoding: str, block: str) -> QuickRecord | None:
         """The quick rendering of a block, where the template can be brought into that form."""
         try:
-            tree = flat(self.chain, self._parts, VISIBLE, block)
+            tree = flat(self.chain, self._parts, block)
         except NotFlat:
             return None
-        return QuickLanguage(Charset(encoding), tables, self.vat_rates, VISIBLE).function(tree)
+        return QuickLanguage(Charset(encoding), tables, self.vat_rates).function(tree)
 
     def compile(self, language: TemplateLanguage | None = None) -> list[Problem]:
         """Compile all files, those that are included as well; what only the compiler finds."""
