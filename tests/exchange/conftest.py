@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway import telemetry
 from gateway.clock import SystemClock
@@ -16,9 +17,11 @@ from gateway.config import load
 from gateway.daemon.once import OnceResult, run_once
 from gateway.daemon.service import opened
 from gateway.exchange import requests
+from gateway.exchange.matters import all_problems
 from gateway.exchange.naming import Arguments
 from gateway.exchange.reports import SiteStatus, Story, site_status, stories
 from gateway.exchange.site import Site
+from gateway.store import tables
 from tests.exchange.shop import ShopOrder, export
 
 CONFIG = """\
@@ -112,6 +115,13 @@ class TestSite:
     def story(self, name: str) -> list[Story]:
         with self.open() as site:
             return stories(site, name)
+
+    def told(self) -> list[str]:
+        """The problems of all postings and deliveries, each with its code and its words."""
+        with self.open() as site, site.ledger.read() as connection:
+            columns = (tables.posting.c.problems, tables.delivery.c.problem)
+            texts = [text for each in columns for text in connection.execute(select(each)).scalars()]
+        return [f"{problem.code}: {problem.message}" for text in texts for problem in all_problems(text)]
 
     def shipped(self, folder: str = "out/pohoda") -> dict[str, bytes]:
         """What lies at the target."""

@@ -106,6 +106,7 @@ def test_an_order_cancelled_after_it_was_sent_is_told(site: TestSite) -> None:
         "held: cancelled",
         "it was cancelled in the shop after it had been sent",
     )
+    assert site.told() == ["G004: it was cancelled in the shop after it had been sent"]
 
 
 def test_a_cancellation_may_be_ignored(site: TestSite) -> None:
@@ -130,6 +131,7 @@ def test_an_order_that_stands_twice_with_different_contents_is_sent_once_and_tol
     assert site.numbers() == ["1001"]
     (matter,) = site.status().matters
     assert matter.reason == "it stands twice in this input with different contents"
+    assert site.told() == ["G009: it stands twice in this input with different contents"]
 
 
 def test_an_order_twice_far_apart_in_one_file_is_sent_once_and_told(site: TestSite) -> None:
@@ -173,6 +175,7 @@ def test_an_order_that_is_active_again_after_its_cancellation_was_settled_is_tol
     site.run()
     (matter,) = site.status().matters
     assert matter.reason == "it is active again in the shop, after a cancellation or a change by hand"
+    assert "G012: it is active again in the shop, after a cancellation or a change by hand" in site.told()
     assert site.numbers() == ["1001"]
 
 

@@ -39,6 +39,7 @@ def test_under_one_fixed_name_each_file_waits_until_the_one_before_is_taken(site
     assert site.status().routes[0].waiting == 2
     (story,) = site.story("1002")
     assert "`orders.xml` waits: the file of that name before it has not been taken" in str(story)
+    assert "G014: `orders.xml` waits: the file of that name before it has not been taken" in site.told()
     # and each one comes when the one before was taken
     taken = []
     for _ in range(3):
