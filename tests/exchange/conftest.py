@@ -54,6 +54,15 @@ class QuickClock(SystemClock):
         return super().wait(event, min(seconds, 0.005))
 
 
+def contents(folder: Path, files: str = "*") -> dict[Path, bytes]:
+    """The files in a folder with their bytes, sorted by name; a gateway may be at work in it meanwhile."""
+    while True:
+        try:
+            return {path: path.read_bytes() for path in sorted(folder.glob(files)) if path.is_file()}
+        except FileNotFoundError:  # renamed or taken away since it was listed: the folder is read again
+            continue
+
+
 class TestSite:
     """One site on disk."""
 
@@ -125,18 +134,12 @@ class TestSite:
 
     def shipped(self, folder: str = "out/pohoda") -> dict[str, bytes]:
         """What lies at the target."""
-        place = self.folder / folder
-        return {path.name: path.read_bytes() for path in sorted(place.iterdir())} if place.is_dir() else {}
+        return {path.name: content for path, content in contents(self.folder / folder).items()}
 
     def numbers(self, folder: str = "out/pohoda") -> list[str]:
         """The order numbers of all files at the target, sorted; twice if an order lies there twice."""
         pattern = re.compile(rb"<ord:numberOrder>([^<]*)</ord:numberOrder>")
-        while True:
-            try:
-                contents = self.shipped(folder).values()
-            except FileNotFoundError:  # a gateway that runs gave it its final name meanwhile
-                continue
-            return sorted(n.decode() for content in contents for n in pattern.findall(content))
+        return sorted(n.decode() for content in self.shipped(folder).values() for n in pattern.findall(content))
 
     def failed(self, route: str = "shop") -> dict[str, str]:
         """What lies in `failed/`, with line ends as on Linux."""

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, UsageError
 from gateway.exchange import requests, retention
 from gateway.exchange.naming import Arguments
 from gateway.store import tables
-from tests.exchange.conftest import TestSite
+from tests.exchange.conftest import TestSite, contents
 from tests.exchange.shop import ShopOrder, export
 
 NAME, EMAIL, STREET = "Kvido Zlatohrádek", "kvido.zlatohradek@priklad.cz", "Křišťálová"
@@ -36,10 +36,8 @@ def orders(*wanted: ShopOrder | str) -> bytes:
 def traces(site: TestSite) -> list[str]:
     """The files below the spool in which the person can be found."""
     found = []
-    for path in sorted((site.folder / "spool").rglob("*")):
-        if path.is_file():
-            content = path.read_bytes().lower()
-            found += [path.name for trace in TRACES if trace.lower().encode() in content][:1]
+    for path, content in contents(site.folder / "spool", "**/*").items():
+        found += [path.name for trace in TRACES if trace.lower().encode() in content.lower()][:1]
     return found
 
 

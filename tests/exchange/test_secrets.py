@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.running import gateway, start, wait_until
-from tests.exchange.conftest import TestSite
+from tests.exchange.conftest import TestSite, contents
 from tests.exchange.shop import export
 from tests.exchange.test_delivery import use_ftp
 from tests.servers import ftp_server
@@ -42,7 +42,7 @@ def test_a_password_that_is_refused_is_nowhere_to_be_read(tmp_path: Path, inline
                 process.wait(timeout=30)
     # then the password is in none of what was said, logged or stored
     said = "".join(each.stdout + each.stderr for each in told)
-    stored = b"".join(path.read_bytes() for path in (tmp_path / "spool").rglob("*") if path.is_file())
+    stored = b"".join(contents(tmp_path / "spool", "**/*").values())
     everything = said.encode() + seen + (tmp_path / "gateway.log").read_bytes() + stored
     assert b"the login of `shop` is refused" in everything
     assert SECRET.encode() not in everything
