@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document
 from gateway.errors import ProblemsFound
-from gateway.exchange.site import PreparedTarget
 from gateway.rendering import Identity, Rendered, Schema, Template
+
+if TYPE_CHECKING:  # a conversion starts without the ledger
+    from gateway.exchange.site import PreparedTarget
 
 CHECKED_AT_ONCE = 64
 """Records that are checked against a schema in one go."""

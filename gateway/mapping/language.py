@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -16,7 +16,7 @@ LARGEST = 1 << 30
 Scalar = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 """A plain value; the editor sees numbers and yes/no where this language sees text."""
 
-ENCODINGS = (
+Encoding = Literal[
     "utf-8",
     "utf-16",
     "windows-1250",
@@ -24,8 +24,9 @@ ENCODINGS = (
     "windows-1252",
     "iso-8859-1",
     "iso-8859-2",
-)
-Encoding = Literal["utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252", "iso-8859-1", "iso-8859-2"]
+    "iso-8859-15",
+]
+ENCODINGS: tuple[str, ...] = get_args(Encoding)
 
 
 def _listed(value: Any) -> Any:

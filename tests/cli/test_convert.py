@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -273,3 +275,10 @@ def test_the_only_template_there_is_needs_not_be_named(gateway: Gateway) -> None
     outcome = gateway("convert", "orders.xml", "-m", "shoptet/order", "-o", "out.xml")
     assert outcome.code == 0
     assert numbers(Path("out.xml").read_bytes()) == ["1001", "1002", "1003"]
+
+
+def test_a_conversion_starts_without_the_ledger_and_the_transports() -> None:
+    heavy = ("sqlalchemy", "paramiko", "httpx", "xmlschema", "apscheduler", "apprise")
+    program = f"import sys, gateway.exchange.conversion; print([each for each in {heavy} if each in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

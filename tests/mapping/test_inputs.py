@@ -96,7 +96,7 @@ def test_an_encoding_that_is_not_taken(refused: Refused) -> None:
         "  |                               ^^^^^\n"
         "  |\n"
         "  = help: export as one of utf-8, utf-16, windows-1250, windows-1251, windows-1252, iso-8859-1, "
-        "iso-8859-2; if it is one of these, say so: `source: {encoding: …}`"
+        "iso-8859-2, iso-8859-15; if it is one of these, say so: `source: {encoding: …}`"
     )
 
 
@@ -137,7 +137,7 @@ def test_the_true_encoding_can_be_said_in_the_mapping(read: Read) -> None:
     assert reading.document.billing.name == "Žofie Nová"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1250", "iso-8859-2"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1250", "iso-8859-2", "iso-8859-15"])
 def test_encodings_that_are_declared_truly_are_read(read: Read, encoding: str) -> None:
     declared = {"utf-8-sig": "utf-8"}.get(encoding, encoding)
     [reading] = read(orders(order(NAME="Žofie Nová")).replace("utf-8", declared).encode(encoding))
