@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import cast
 
 import pytest
 
 from gateway.diagnostics.explain import explanations
+from gateway.documents import KINDS, Kind
 from tests.cli.conftest import Gateway
 from tests.exchange.conftest import TestSite
 
@@ -121,6 +124,31 @@ def test_a_template_that_is_not_there(gateway: Gateway, site: TestSite) -> None:
     assert first == "error[T008]: there is no template `pohoda/ordr`"
     assert place == "  --> config.yaml:17:10"
     assert "pohoda/order" in help_line
+
+
+def test_a_template_of_another_kind_than_the_mapping(
+    gateway: Gateway, site: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a second kind of document, and a template of the site that writes it
+    monkeypatch.setitem(cast("dict[str, Kind]", KINDS), "quote", replace(KINDS["order"], name="quote"))
+    own = site.folder / "templates" / "mine"
+    own.mkdir(parents=True)
+    extended = '{% extends "pohoda/order.xml.j2" %}{% block record %}{{ super() }}{% endblock %}'
+    (own / "quote.xml.j2").write_text(extended)
+    site.configure(replace=("template: pohoda/order,", "template: mine/quote,"))
+    # when
+    outcome = gateway("check", "config.yaml")
+    # then
+    assert outcome.code == 3
+    assert outcome.err.rstrip("\n") == text("""
+        error[C007]: `mine/quote` writes another kind (quote) than `shoptet/order` reads (order)
+          --> config.yaml:17:10
+           |
+        17 |     to: [{target: pohoda, template: mine/quote, schema: pohoda/data}]
+           |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: choose a mapping and a template of the same kind
+    """)
 
 
 def test_an_unknown_field_in_a_mapping_of_the_site_is_told_once(gateway: Gateway, site: TestSite) -> None:

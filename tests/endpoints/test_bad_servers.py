@@ -161,8 +161,10 @@ class TestListings:
             assert read(source) == b"<a/>"
             (entry,) = source.list()
             source.ack(entry, Outcome.DONE)
-        assert caught.value.message == (
-            f"ftp://127.0.0.1:{server.port}/: cannot list the folder: a file name there is not utf-8"
+        assert (caught.value.code, caught.value.message, caught.value.help) == (
+            "E009",
+            f"ftp://127.0.0.1:{server.port}/: cannot list the folder: a file name there is not utf-8",
+            "set `encoding:` of the endpoint to the server's, such as windows-1250",
         )
         assert (root / "done" / "objednávka č 1.xml").exists()
 
@@ -346,20 +348,21 @@ class TestTransfers:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("answer", "code", "retryable"),
+        ("answer", "code", "said", "retryable"),
         [
-            ("452 Insufficient storage space.", "E001", True),
-            ("552 Quota exceeded.", "E008", False),
-            ("553 Read-only server.", "E004", False),
+            ("452 Insufficient storage space.", "E001", "cannot upload .a.xml.1.tmp: the server says", True),
+            ("552 Quota exceeded.", "E008", "the account is full:", False),
+            ("553 Read-only server.", "E004", "cannot upload .a.xml.1.tmp: the server says", False),
         ],
     )
     def test_an_upload_that_is_refused_is_told_with_the_servers_words(
-        self, root: Path, answer: str, code: str, retryable: bool
+        self, root: Path, answer: str, code: str, said: str, retryable: bool
     ) -> None:
         with ftp_server(root, ftp_STOR=answers(answer)) as server, pytest.raises(EndpointError) as caught:
             endpoint(server.port).target(Dropoff()).stage("a.xml", b"<a/>", attempt="1")
         assert (caught.value.code, caught.value.retryable) == (code, retryable)
-        assert f"`{answer}`" in caught.value.message
+        assert caught.value.message == f"ftp://127.0.0.1:{server.port}/: {said} `{answer}`"
+        assert caught.value.help is None
 
     def test_a_rename_over_a_file_that_came_meanwhile_is_refused_and_nothing_lost(self, root: Path) -> None:
         """IIS refuses it; the name was free when the gateway looked."""

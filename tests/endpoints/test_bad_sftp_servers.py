@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import io
 import socket
 import threading
@@ -62,6 +64,12 @@ def endpoint(server: RunningSftp, **options: Any) -> SftpEndpoint:
         "data_timeout": 0.5,
     }
     return SftpEndpoint("office", SftpOptions(**{**given, **options}), root=server.root)
+
+
+def shown(key: paramiko.PKey) -> str:
+    """A host key as `ssh-keygen -l` shows it."""
+    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode()
+    return f"{key.get_name()} SHA256:{digest.rstrip('=')}"
 
 
 class TestSourceOfAServerInThisProcess(SourceContract):
@@ -246,7 +254,12 @@ def test_a_rename_that_would_replace_is_never_asked_for(root: Path, server: Runn
     with pytest.raises(EndpointRefused) as caught:
         target.publish(target.stage("order.xml", b"<order/>", attempt="d1-1"))
     target.close()
-    assert caught.value.code == "E007"
+    place = f"sftp://127.0.0.1:{server.port}/"
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E007",
+        f"{place}: a file named order.xml is there already and was not sent by this delivery",
+        "move that file away, then `gateway retry` the delivery",
+    )
     assert (root / "order.xml").read_bytes() == b"somebody else's"
 
 
@@ -279,12 +292,29 @@ def test_a_server_with_another_key_than_yesterday_gets_no_password(root: Path, t
     with sftp_server(root) as server:
         assert endpoint(server).probe() == "login ok, 0 names"
     # when another server answers there
-    with sftp_server(root, port=server.port, key=paramiko.ECDSAKey.generate()) as impostor:
-        with pytest.raises(HostNotTrusted) as caught:
-            endpoint(impostor).probe()
-        assert caught.value.message.startswith(
-            f"sftp://127.0.0.1:{impostor.port}/: the host key has changed: it is ecdsa-sha2-nistp256 SHA256:"
-        )
+    key = paramiko.ECDSAKey.generate()
+    with sftp_server(root, port=server.port, key=key) as impostor, pytest.raises(HostNotTrusted) as caught:
+        endpoint(impostor).probe()
+    # then the key is told
+    assert (caught.value.code, caught.value.message) == (
+        "E011",
+        f"sftp://127.0.0.1:{impostor.port}/: the host key has changed: it is {shown(key)} now",
+    )
+    assert caught.value.help == (
+        "ask the server's owner whether it was renewed; only then remove the old line from "
+        f"{tmp_path / 'known_hosts'} and run `gateway trust-host office`"
+    )
+
+
+def test_a_server_that_nobody_has_trusted_yet_gets_no_password(root: Path, tmp_path: Path) -> None:
+    key = paramiko.ECDSAKey.generate()
+    with sftp_server(root, key=key) as server, pytest.raises(HostNotTrusted) as caught:
+        endpoint(server, known_hosts=tmp_path / "none").probe()
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E011",
+        f"the host key of [127.0.0.1]:{server.port} is not known: it says it is {shown(key)}",
+        "compare that with what the server's owner tells you, then `gateway trust-host office`",
+    )
 
 
 def test_a_wrong_password_is_a_refused_login_that_never_shows_it(server: RunningSftp) -> None:

@@ -360,8 +360,12 @@ def test_a_feed_that_is_larger_than_allowed_is_broken_off(
 ) -> None:
     server.instead = instead
     error = refused(server, max_size=1000)
-    assert (type(error), error.code) == (EndpointRefused, "E015")
-    assert error.message.endswith("the content is larger than 1000 bytes")
+    assert type(error) is EndpointRefused
+    assert (error.code, error.message, error.help) == (
+        "E015",
+        f"{server.url}/export/orders.xml?hash=***: the content is larger than 1000 bytes",
+        "set `max_size:` of the endpoint higher if that is right",
+    )
 
 
 def test_a_server_that_never_answers_is_given_up(server: RunningHttp) -> None:
@@ -537,11 +541,13 @@ def https(root: Path, certificate: Path) -> Iterator[RunningHttp]:
 
 def test_an_unknown_certificate_is_not_trusted_and_nothing_is_sent(https: RunningHttp) -> None:
     error = refused(https)
-    assert (type(error), error.code) == (HostNotTrusted, "E010")
-    assert error.message == (
-        f"{https.url}/export/orders.xml?hash=***: the server's certificate is not trusted: self-signed certificate"
+    assert type(error) is HostNotTrusted
+    address = f"{https.url}/export/orders.xml?hash=***"
+    assert (error.code, error.message, error.help) == (
+        "E010",
+        f"{address}: the server's certificate is not trusted: self-signed certificate",
+        "name the authority's certificate with `ca_file:`",
     )
-    assert error.help == "name the authority's certificate with `ca_file:`"
     assert https.asked == []
 
 

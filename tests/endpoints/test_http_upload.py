@@ -84,7 +84,11 @@ def test_a_file_that_comes_in_between_is_not_replaced(server: RunningHttp, root:
     server.instead = only("PUT", somebody_else_is_faster)
     with pytest.raises(EndpointRefused) as caught:
         published(target(server))
-    assert caught.value.code == "E007"
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E007",
+        f"{server.url}/in: a file named order.xml is there already and was not sent by this delivery",
+        "move that file away, then `gateway retry` the delivery",
+    )
     assert (root / "in" / "order.xml").read_bytes() == b"somebody else's"
 
 
@@ -177,7 +181,7 @@ def test_what_nobody_can_tell_is_said_with_the_reason(server: RunningHttp) -> No
         f"{server.url}/in: what was sent by POST cannot be looked for "
         f"({server.url}/in?key=***: the server says 502 Bad Gateway)"
     )
-    assert caught.value.help == "look in the accounting program whether it arrived"
+    assert (caught.value.code, caught.value.help) == ("E013", "look in the accounting program whether it arrived")
 
 
 def test_a_put_whose_answer_is_lost_is_found_by_looking(server: RunningHttp) -> None:
@@ -193,10 +197,18 @@ def test_a_put_whose_answer_is_lost_is_found_by_looking(server: RunningHttp) -> 
 
 def test_another_process_cannot_tell_what_is_not_there(server: RunningHttp) -> None:
     """It may have been sent and taken before the interruption."""
-    for method in ("PUT", "POST"):
+    said = {
+        "PUT": "it is not there, so it was taken or never came",
+        "POST": "what was sent by POST cannot be looked for",
+    }
+    for method, words in said.items():
         with pytest.raises(EndpointRefused) as caught:
             target(server, method=method).look(Staged("order.xml", ".order.xml.d1-1.tmp", 4))
-        assert caught.value.code == "E013"
+        assert (caught.value.code, caught.value.message, caught.value.help) == (
+            "E013",
+            f"{server.url}/in: {words}",
+            "look in the accounting program whether it arrived",
+        )
 
 
 def test_a_file_of_another_size_is_somebody_elses(server: RunningHttp, root: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.endpoints import AfterWork, Dropoff, Pickup, Source, Target
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
-from gateway.errors import EndpointError
+from gateway.errors import EndpointError, EndpointRefused
 from tests.endpoints.contract import KEEP, SourceContract, TargetContract
 
 
@@ -53,6 +53,18 @@ class TestLocalTarget(TargetContract):
     @pytest.fixture
     def open_target(self, root: Path) -> Callable[..., Target]:
         return lambda folder="", **more: endpoint(root).target(Dropoff(folder, **more))
+
+
+def test_somebody_elses_file_of_that_name_is_told_with_its_folder(root: Path) -> None:
+    (root / "order.xml").write_bytes(b"somebody else's")
+    target = endpoint(root).target(Dropoff())
+    with pytest.raises(EndpointRefused) as caught:
+        target.publish(target.stage("order.xml", b"<order/>", attempt="d1-1"))
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E007",
+        f"a file named order.xml is in {root} already and was not sent by this delivery",
+        "move that file away, then `gateway retry` the delivery",
+    )
 
 
 def test_a_missing_folder_is_made_where_the_endpoint_may(tmp_path: Path) -> None:

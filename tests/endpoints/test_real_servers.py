@@ -265,7 +265,12 @@ def test_a_key_that_the_server_does_not_know_is_a_refused_login(sftp_server: Rea
 def test_a_certificate_of_nobody_known_is_refused_before_the_password_is_sent(tls_server: RealServer) -> None:
     with pytest.raises(HostNotTrusted) as caught:
         ftps(tls_server, ca_file=None).probe()
-    assert caught.value.code == "E010"
+    place = f"ftps://127.0.0.1:{tls_server.port}/"
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E010",
+        f"{place}: the server's certificate is not trusted: self-signed certificate",
+        "name the authority's certificate with `ca_file:`, or pin the server's with `fingerprint:`",
+    )
 
 
 @VSFTPD_TLS
@@ -274,7 +279,11 @@ def test_a_pinned_certificate_is_accepted_and_another_one_refused(tls_server: Re
     assert ftps(tls_server, ca_file=None, fingerprint=pinned).probe().startswith("login ok")
     with pytest.raises(EndpointRefused) as caught:
         ftps(tls_server, ca_file=None, fingerprint="ab" * 32).probe()
-    assert f"its SHA-256 is {pinned}" in caught.value.message
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "E010",
+        f"127.0.0.1: the certificate is another one than the pinned: its SHA-256 is {pinned}",
+        "ask the server's owner whether it was renewed; only then change `fingerprint:`",
+    )
 
 
 @VSFTPD_TLS

@@ -16,6 +16,7 @@ from gateway.clock import SystemClock
 from gateway.config import load
 from gateway.daemon.once import OnceResult, run_once
 from gateway.daemon.service import opened
+from gateway.diagnostics import Problem
 from gateway.exchange import requests
 from gateway.exchange.matters import all_problems
 from gateway.exchange.naming import Arguments
@@ -125,12 +126,16 @@ class TestSite:
         with self.open() as site:
             return stories(site, name)
 
-    def told(self) -> list[str]:
-        """The problems of all postings and deliveries, each with its code and its words."""
+    def problems(self) -> list[Problem]:
+        """The problems of all inputs, postings and deliveries."""
         with self.open() as site, site.ledger.read() as connection:
-            columns = (tables.posting.c.problems, tables.delivery.c.problem)
+            columns = (tables.exchange.c.problems, tables.posting.c.problems, tables.delivery.c.problem)
             texts = [text for each in columns for text in connection.execute(select(each)).scalars()]
-        return [f"{problem.code}: {problem.message}" for text in texts for problem in all_problems(text)]
+        return [problem for text in texts for problem in all_problems(text)]
+
+    def told(self) -> list[str]:
+        """The problems of all inputs, postings and deliveries, each with its code and its words."""
+        return [f"{problem.code}: {problem.message}" for problem in self.problems()]
 
     def shipped(self, folder: str = "out/pohoda") -> dict[str, bytes]:
         """What lies at the target."""

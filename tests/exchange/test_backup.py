@@ -8,6 +8,7 @@ import json
 import sqlite3
 import tarfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.config import load
+from gateway.diagnostics import render_all
 from gateway.errors import GatewayError, SpoolInUse, UsageError
 from gateway.exchange.backup import BackedUp, back_up
 from gateway.exchange.restore import Restored, check, restore
@@ -42,6 +44,11 @@ def restored(site: TestSite, tmp_path: Path, name: str = "backup.tar.gz") -> tup
     found = TestSite.__new__(TestSite)
     found.folder, found.config_path = folder, folder / "config.yaml"
     return found, result
+
+
+def minute(result: Restored) -> str:
+    """When the backup was made, as a person reads it here."""
+    return f"{datetime.fromisoformat(result.at).astimezone():%Y-%m-%d %H:%M}"
 
 
 def names(file: Path) -> list[str]:
@@ -381,9 +388,13 @@ def test_a_delivery_that_was_not_settled_is_in_doubt(site: TestSite, tmp_path: P
     assert again.numbers() == []
     (matter,) = again.status().matters
     assert matter.what == "delivery in_doubt"
-    assert matter.reason.startswith("`shop-main_order_1001.xml` was not settled when the backup of ")
-    # and a person decides
     delivery = again.story("1001")[0].deliveries[0]["id"]
+    assert render_all(again.problems()) == (
+        f"error[G017]: `shop-main_order_1001.xml` was not settled when the backup of {minute(result)} was made\n"
+        f"  = help: look in the accounting program; then `gateway release {delivery}` (it arrived) or "
+        f"`gateway retry {delivery} --send-again` (it did not)"
+    )
+    # and a person decides
     assert again.do("retry", delivery, send_again=True) == [
         "shop-main_order_1001.xml is on its way to pohoda again"
     ]
@@ -405,8 +416,12 @@ def test_an_input_that_was_being_read_is_left_to_a_person(site: TestSite, tmp_pa
     again.run()
     assert again.numbers() == []
     (matter,) = again.status().matters
-    assert matter.reason.startswith("`a.xml` was being read when the backup of ")
-    again.do("retry", matter.do.rsplit(" ", 1)[-1])
+    exchange = matter.do.rsplit(" ", 1)[-1]
+    assert render_all(again.problems()) == (
+        f"error[G017]: `a.xml` was being read when the backup of {minute(result)} was made\n"
+        f"  = help: compare with the accounting program; `gateway retry {exchange}` reads it and sends what is new"
+    )
+    again.do("retry", exchange)
     again.run()
     assert again.numbers() == ["1001", "1002"]
 
@@ -423,7 +438,12 @@ def test_a_whole_input_that_was_held_stays_held(site: TestSite, tmp_path: Path) 
     assert again.numbers() == []
     (matter,) = again.status().matters
     assert matter.what == "held: max_new"
-    assert matter.reason.startswith("`a.xml` was held when the backup of ")
+    exchange = again.story("1001")[0].exchange.id
+    assert render_all(again.problems()).startswith(
+        f"error[G017]: `a.xml` was held when the backup of {minute(result)} was made\n"
+        f"  = help: compare with the accounting program before `gateway release {exchange}`; "
+        f"`gateway release {exchange} --drop` sends none of it\n"
+    )
 
 
 def test_inputs_that_the_ledger_never_heard_of_are_in_a_backup_too(worked: TestSite, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.diagnostics import render_all
 from gateway.endpoints import Staged, Written
 from gateway.endpoints.local import LocalTarget
 from gateway.errors import EndpointRefused, EndpointUnreachable, LoginRefused, OutcomeUnknown
@@ -465,7 +466,14 @@ def test_a_target_that_moved_while_a_delivery_was_on_its_way_is_asked_about(
     site.run()
     (matter,) = site.status().matters
     assert matter.what == "delivery in_doubt"
-    assert "was on its way to" in matter.reason
+    delivery = site.story("1001")[0].deliveries[0]["id"]
+    out = site.folder / "out"
+    assert render_all(site.problems()) == (
+        f"error[G011]: `shop-main_order_1001.xml` was on its way to {out / 'pohoda'} when the target became "
+        f"{out / 'elsewhere'}\n"
+        f"  = help: look there; then `gateway release {delivery}` (it arrived) or "
+        f"`gateway retry {delivery} --send-again` (it did not)"
+    )
     site.do("retry", "1001", send_again=True)
     site.run()
     assert site.numbers("out/elsewhere") == ["1001"]

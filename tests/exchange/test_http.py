@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.diagnostics import render_all
 from gateway.endpoints.http_upload import HttpTarget
 from gateway.exchange.intake import Intake, Waiting
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
-from tests.http_server import RunningHttp, http_server, only, status, takes_and_hangs_up
+from tests.http_server import Handler, RunningHttp, hang_up, http_server, only, status, takes_and_hangs_up
 
 HASH = "0f9a7c31-secret"
 FEED = """\
@@ -255,6 +256,31 @@ def test_a_put_whose_answer_is_lost_is_settled_by_looking(site: TestSite, office
     assert site.story("1001")[0].deliveries[0]["state"] == "delivered"
 
 
+def test_a_put_whose_answer_is_lost_and_that_left_another_file_is_in_doubt(
+    site: TestSite, office: RunningHttp
+) -> None:
+    # given a server where somebody else's file comes while the answer is lost
+    def somebody_else_is_faster(handler: Handler) -> bool:
+        handler.file.write_bytes(b"somebody else's")
+        return hang_up(handler)
+
+    ship_to(site, office, "PUT")
+    office.instead = only("PUT", somebody_else_is_faster)
+    site.drop("orders.xml", export("1001"))
+    # when
+    site.run()
+    # then a person is asked to compare the two
+    (matter,) = site.status().matters
+    assert matter.what == "delivery in_doubt"
+    delivery = site.story("1001")[0].deliveries[0]["id"]
+    assert render_all(site.problems()) == (
+        "error[E007]: a file named `shop-main_order_1001.xml` of another size is there, and the staged one is "
+        "gone\n"
+        f"  = help: compare the two; then `gateway release {delivery}` (ours arrived) or "
+        f"`gateway retry {delivery} --send-again` (it did not)"
+    )
+
+
 def test_a_put_that_broke_down_over_it_is_in_doubt_and_sent_again_only_on_an_explicit_word(
     site: TestSite, office: RunningHttp
 ) -> None:
@@ -296,10 +322,18 @@ def test_a_post_whose_answer_is_lost_is_in_doubt_and_a_person_decides(site: Test
     # then it was sent once, and the person is told what to look for
     assert office.methods() == ["POST"]
     (matter,) = site.status().matters
-    assert matter.reason == (
+    delivery = site.story("1001")[0].deliveries[0]["id"]
+    reason = (
         "nobody knows whether `shop-main_order_1001.xml` arrived: "
         f"{office.url}/pohoda: what was sent by POST cannot be looked for "
         f"({office.url}/pohoda?hash=***: the server closed the connection)"
+    )
+    assert matter.reason == reason
+    assert render_all(site.problems()) == (
+        f"error[G005]: {reason}\n"
+        "  = help: look on the server and in the accounting program; then "
+        f"`gateway release {delivery}` (it arrived), `gateway retry {delivery}` (it looks again) or "
+        f"`gateway retry {delivery} --send-again` (it did not)"
     )
     # and once it was found there, it counts as sent
     assert site.do("release", "1001") == ["shop-main_order_1001.xml counts as delivered"]

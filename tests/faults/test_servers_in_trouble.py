@@ -251,8 +251,10 @@ class TestContents:
         told = between.run()
         assert between.consumer.numbers == ["1001"]
         assert told.routes[0].problem is not None
-        assert told.routes[0].problem.code == "S010"
-        assert "evil\\x07name.xml" in told.routes[0].problem.message
+        assert (told.routes[0].problem.code, told.routes[0].problem.message) == (
+            "S010",
+            "the listed name `evil\\x07name.xml` leads out of its folder or has control characters",
+        )
         (between.account.root / "export" / "evil\x07name.xml").unlink()
         between.settle()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.diagnostics import render_all
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
@@ -144,6 +145,20 @@ NAMES = [
     "`id`.xml",
     "a'b\".xml", "a%00b.xml", "a..%2f..%2fb.xml", "CON.xml", "é" * 80 + ".xml", "a:b.xml", "a\\b.xml", "a|b.xml",
 ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let such files exist")
+def test_a_name_with_control_characters_is_left_where_it_is_and_told(site: TestSite) -> None:
+    dropped = site.drop("a\x1b[31mb.xml", export("1001"))
+    site.drop("orders.xml", export("1002"))
+    (read,) = site.run().reads
+    assert site.numbers() == ["1002"]
+    assert dropped.exists()
+    assert read.problem is not None
+    assert render_all([read.problem]) == (
+        "error[S010]: the listed name `a\\x1b[31mb.xml` leads out of its folder or has control characters\n"
+        "  = help: rename the file at its source; it is left where it is"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let such files exist")

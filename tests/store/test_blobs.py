@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from gateway.errors import DiskTrouble
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing, Blobs
 from gateway.store.ledger import Ledger
@@ -116,6 +117,26 @@ def test_bytes_that_are_gone_are_told(blobs: Blobs, ledger: Ledger, reading) -> 
     assert str(caught.value) == (
         f"the stored bytes {digest(b'content')[:12]} cannot be read: No such file or directory"
     )
+
+
+@pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
+def test_bytes_that_the_disk_does_not_give_may_come_later(blobs: Blobs, ledger: Ledger, reading) -> None:  # type: ignore[no-untyped-def]
+    # given a segment that is there and cannot be read
+    keep(blobs, ledger, b"content")
+    (blobs.folder / "one").unlink()
+    (blobs.folder / "one").mkdir()
+    with pytest.raises(OSError, match="one") as refusal:
+        (blobs.folder / "one").read_bytes()
+    # when
+    with pytest.raises(DiskTrouble) as caught:
+        reading(blobs, digest(b"content"))
+    # then
+    assert (caught.value.code, caught.value.message, caught.value.help) == (
+        "G020",
+        f"the stored bytes {digest(b'content')[:12]} cannot be read: {refusal.value.strerror}",
+        "look at the disk of the spool; it is tried again",
+    )
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
