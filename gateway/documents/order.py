@@ -26,6 +26,11 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a price without its given amount")
         return amount
 
+    @property
+    def vat(self) -> Decimal | None:
+        """What of it is VAT; None where one of the two amounts is not known."""
+        return None if self.net is None or self.gross is None else self.gross - self.net
+
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of an order. Prices are in the order's currency; `vat_rate` is a percentage such as 21.
@@ -75,6 +80,18 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gross: Decimal | None = None
     rounding: Decimal = Decimal(0)
     to_pay: Decimal | None = None
+
+    @property
+    def vat(self) -> Decimal | None:
+        """What of the order is VAT; None where one of the two totals is not known."""
+        return None if self.net is None or self.gross is None else self.gross - self.net
+
+    @property
+    def payable(self) -> Decimal | None:
+        """What the customer pays; the rounded total where the shop does not say it."""
+        if self.to_pay is not None:
+            return self.to_pay
+        return None if self.gross is None else self.gross + self.rounding
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -205,6 +205,14 @@ def compact(desk: Desk, value: str | None, *, site: int) -> str:
     return "".join(value.split()) if isinstance(value, str) else _absent(desk, value, site)
 
 
+def digits(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
+    """The digits of a text; too many are refused."""
+    if not isinstance(value, str):
+        return _absent(desk, value, site)
+    found = "".join(character for character in value if character in "0123456789")
+    return code(desk, found, longest, site=site)
+
+
 def historical(slot: str) -> bool:
     """Whether a VAT slot needs its percentage beside it."""
     return slot.startswith("history")
@@ -250,6 +258,16 @@ FILTERS: Mapping[str, Filter] = {
             "a code of at most `longest` characters; it is trimmed, but never cut or changed: what does not "
             "fit is refused (T015)",
             "{{ line.sku | code(64) }}",
+            "longest",
+            most=1,
+        ),
+        Filter(
+            "digits",
+            digits,
+            (str,),
+            str,
+            "the digits of a text, at most `longest` of them (T015); an empty text where it has none",
+            "{{ document.number | digits(10) }}",
             "longest",
             most=1,
         ),

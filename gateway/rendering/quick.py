@@ -33,7 +33,7 @@ REMEMBERED = 4096
 _LONGEST_REMEMBERED = 120
 """Characters of a text that is remembered, so that what is kept is bounded."""
 
-_OF_TEXT = frozenset({"text", "memo", "code", "compact", "lookup"})
+_OF_TEXT = frozenset({"text", "memo", "code", "compact", "digits", "lookup"})
 _KEEPING = frozenset({"text", "memo", "code"})
 """Filters that give back a clean line as it is."""
 

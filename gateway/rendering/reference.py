@@ -67,6 +67,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "loop": loop_table,
     "pohoda settings": lambda: settings_table("pohoda"),
     "pohoda lookups": lambda: lookup_table("pohoda"),
+    "profit settings": lambda: settings_table("profit"),
+    "profit lookups": lambda: lookup_table("profit"),
 }
 """The tables by the name that pages call them."""
 
