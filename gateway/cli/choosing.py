@@ -43,7 +43,7 @@ class Choice:
 
 def choose(session: Session, mapping: str, template: str, settings: list[str]) -> Choice | None:
     """The template that is named, else that of the first route with this mapping, else (for the settings of a
-    configuration) the only one there is; None where there is none of them.
+    configuration) the only one that its routes use or that there is; None where there is none of them.
 
     Settings and lookups are those of that route, or of the only target that the template writes for.
     """
@@ -59,7 +59,7 @@ def choose(session: Session, mapping: str, template: str, settings: list[str]) -
             route, to = found
             settings_of = {**to.settings, **given}
             return Choice(to.template, to.schema, settings_of, to.lookups, site, f"the route {route.name}")
-        template = only_template(mapping.rpartition("/")[2], site) if config is not None else ""
+        template = only_template(mapping.rpartition("/")[2], site, config) if config is not None else ""
         if not template:
             return None
     borrowed = borrow(config, mapping, template) if config is not None else None
@@ -67,11 +67,27 @@ def choose(session: Session, mapping: str, template: str, settings: list[str]) -
     return Choice(template, schema_beside(template, site), {**own, **given}, lookups, site, lender)
 
 
-def only_template(mapping: str, site: Path | None) -> str:
-    """The template for the documents of a mapping such as `order`, where there is but one; else nothing."""
+def only_template(mapping: str, site: Path | None, config: Config | None) -> str:
+    """The template for the documents of a mapping such as `order`: the only one that the routes use, else the only
+    one there is; nothing where that is not clear.
+    """
     kind = mapping.partition("_")[0]
-    known = [each for each in library.names("templates", ".xml.j2", site) if each.rpartition("/")[2] == kind]
-    return known[0] if len(known) == 1 else ""
+    for known in (_used(config), library.names("templates", ".xml.j2", site)):
+        fitting = [each for each in known if each.rpartition("/")[2] == kind]
+        if len(fitting) == 1:
+            return fitting[0]
+    return ""
+
+
+def templates_in_use(session: Session) -> list[str]:
+    """The templates that the routes of the site use; none without a configuration."""
+    return _used(session.config() if session.config_path.exists() else None)
+
+
+def _used(config: Config | None) -> list[str]:
+    return (
+        sorted({to.template for route in config.routes.values() for to in route.to}) if config is not None else []
+    )
 
 
 def borrow(

@@ -150,14 +150,14 @@ def _job(
     given = dict(pair(text) for text in settings)
     if route:
         return _job_of_route(session.config(), route, given, origin, validate=validate)
-    template = template or only_template(route_name(Path(mapping)).rpartition("/")[2], site_of(session))
+    config = session.config() if session.config_path.exists() else None
+    template = template or only_template(route_name(Path(mapping)).rpartition("/")[2], site_of(session), config)
     if not mapping or not template:
         raise UsageError("convert needs --mapping and --template, or --route")
     site: Path | None = None
     settings_of: dict[str, object] = {}
     lookups: dict[str, dict[str, str]] = {}
-    if session.config_path.exists():
-        config = session.config()
+    if config is not None:
         site = config.site
         found = borrow(config, mapping, template)
         if found is not None:
@@ -180,6 +180,8 @@ def _job_of_route(config: Config, name: str, given: dict[str, object], origin: s
     spec = config.routes.get(name)
     if spec is None:
         raise UsageError(f"there is no running route `{name}`; `gateway check` tells why")
+    if spec.answers_of is not None:
+        raise UsageError(f"`{name}` reads the answers of {spec.answers_of}; nothing is written of them")
     target = spec.to[0]
     return _Job(
         spec.mapping,

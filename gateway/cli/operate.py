@@ -16,7 +16,7 @@ from gateway.errors import ProblemsFound, UsageError
 
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
-    from gateway.exchange.reports import SiteStatus, Story
+    from gateway.exchange.reports import PostingStory, SiteStatus, Story
     from gateway.exchange.requests import Action
     from gateway.exchange.site import Site
 
@@ -61,6 +61,12 @@ def run(
     Service(config).run(ready=lambda site: _tell_start(session.terminal, site))
 
 
+def _standing(posting: PostingStory) -> str:
+    """What became of a posting, with the number that the document has there."""
+    state = posting.state + (f" ({posting.reason})" if posting.reason else "")
+    return f"{state} as {posting.record_number}" if posting.record_number else state
+
+
 def _tell_plan(session: Session) -> None:
     from gateway.exchange.site import prepare_route
 
@@ -74,7 +80,8 @@ def _tell_plan(session: Session) -> None:
             continue
         where = spec.endpoint or f"{config.spool}/{name}/in"
         targets = ", ".join(f"{to.id} ({to.template})" for to in spec.to)
-        terminal.result(f"would read {name} from {where} by {spec.mapping} and ship to {targets}")
+        does = f"ship to {targets}" if spec.answers_of is None else f"settle what {spec.answers_of} was sent"
+        terminal.result(f"would read {name} from {where} by {spec.mapping} and {does}")
     terminal.problems(problems)
     if any(problem.level == "error" for problem in problems):
         terminal.result("next: mend what is said above; the routes that are listed run without the others")
@@ -86,7 +93,8 @@ def _tell_start(terminal: Terminal, site: Site) -> None:
     terminal.problems(site.problems)
     for name, route in site.routes.items():
         where = route.spec.endpoint or str(site.spool.drop_folder(name))
-        terminal.note(f"{name}: {where} → {', '.join(target.spec.id for target in route.targets)}")
+        to = ", ".join(target.spec.id for target in route.targets) or f"answers of {route.spec.answers_of}"
+        terminal.note(f"{name}: {where} → {to}")
     terminal.note(
         f"{plural(len(site.routes), 'route')} running; Ctrl-C stops, `gateway status` tells how it stands"
     )
@@ -276,10 +284,7 @@ def _tell_story(terminal: Terminal, story: Story) -> None:
         terminal.result("")
         terminal.table(
             ("  DOCUMENT", "TARGET", "STATE", "IDS"),
-            [
-                ("  " + p.key, p.target, p.state + (f" ({p.reason})" if p.reason else ""), p.item_id)
-                for p in story.postings
-            ],
+            [("  " + p.key, p.target, _standing(p), p.item_id) for p in story.postings],
         )
     forgotten = {posting.key: posting.forgotten_at for posting in story.postings if posting.forgotten_at}
     for key, at in forgotten.items():

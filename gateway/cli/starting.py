@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gateway.workbench.scaffold.samples import Sample
     from gateway.workbench.scaffold.trying import Platform
 
+_DRAFTED = ("order",)
+"""The kinds of documents that fields are guessed for."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -71,7 +73,7 @@ def platform(
     places = _places(session, name, kind, sample)
     if places.mapping.exists() and not force and not dry_run:
         raise UsageError(f"{_shown(places.mapping)} is there already; `--force` writes over it")
-    templates = _templates(places, template)
+    templates = _templates(session, places, template)
     taken = read_sample(sample)
     header = Header(_modeline(places), name, kind, sample.name, taken.source, places.given)
     made = drafted(taken.survey, sample, header)
@@ -90,12 +92,10 @@ def platform(
 
 
 def _places(session: Session, name: str, kind: str, sample: Path) -> _Places:
-    from gateway.documents import KINDS
-
     if not _NAME.fullmatch(name):
         raise UsageError(f"`{name}` is no name of a platform: small letters, digits, `_` and `-`, such as upgates")
-    if kind not in KINDS:
-        raise UsageError(f"there is no kind `{kind}`; the kinds are {', '.join(KINDS)}")
+    if kind not in _DRAFTED:
+        raise UsageError(f"no draft can be made of the kind `{kind}`; the kinds are {', '.join(_DRAFTED)}")
     if not sample.is_file():
         raise UsageError(f"{sample} is no file")
     root = (site_of(session) or Path.cwd()).resolve()
@@ -142,14 +142,20 @@ def _report(session: Session, places: _Places, taken: Sample, made: Platform, *,
         say(f"{mark} {text}")
 
 
-def _templates(places: _Places, wanted: str) -> list[str]:
-    """The templates for this kind: the one that is wanted, or all there are. Raises UsageError."""
+def _templates(session: Session, places: _Places, wanted: str) -> list[str]:
+    """The templates for this kind: the one that is wanted, or those that the site's routes use, or all there are.
+
+    Raises UsageError.
+    """
+    from gateway.cli.choosing import templates_in_use
+
     kind = places.mapping.stem
     known = [each for each in library.names("templates", ".xml.j2", places.root) if _kind_of(each) == kind]
     if wanted and wanted not in known:
         near = library.similar(wanted, known)
         raise UsageError(f"there is no template `{wanted}` for {kind}s; {_instead(near, known)}")
-    return [wanted] if wanted else known
+    used = [each for each in known if each in templates_in_use(session)]
+    return [wanted] if wanted else used or known
 
 
 def _try_template(session: Session, places: _Places, template: str, sample: Path) -> str:

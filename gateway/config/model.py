@@ -57,6 +57,14 @@ def _after(value: Any) -> Any:
     raise ValueError("write `delete`, `keep` or `{move: FOLDER}`")
 
 
+def _answers(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+def _or_none(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"const": "none"})
+
+
 _AFTER = {
     "anyOf": [
         {"enum": ["delete", "keep", "move"]},
@@ -232,6 +240,29 @@ class RouteModel(Model):
     to: list[ToModel] = Field(min_length=1, description="the targets")
 
 
+class AnswersModel(Model):
+    """Where the receiver puts its answers, and how they are read."""
+
+    folder: str = Field(description="the folder of the answers, on the same endpoint")
+    files: Annotated[list[str], BeforeValidator(_masks)] = Field(
+        default=["*.xml"], min_length=1, description="the masks of the answers' names"
+    )
+    mapping: str = Field(default="pohoda/response", description="a mapping of the kind `receipt`")
+    every: Duration | None = Field(
+        default=None, description="how often the folder is looked at; default 30 s, 5 min on a server"
+    )
+    within: Duration = Field(
+        default=timedelta(days=1), description="how long an answer may take before somebody is told"
+    )
+    after: Annotated[AfterModel, BeforeValidator(_after), WithJsonSchema(_AFTER)] | None = Field(
+        default=None, description="what happens to an answer that was read, as in `from`; default `{move: done}`"
+    )
+    take_away: bool = Field(
+        default=True,
+        description="remove a file from the target once it is answered; POHODA reads again whatever lies there",
+    )
+
+
 class TargetModel(Model):
     """Where deliveries go: an endpoint, a folder, and the settings of that accounting unit."""
 
@@ -254,7 +285,11 @@ class TargetModel(Model):
     done_file: DoneFile | None = Field(
         default=None, description="an empty file of this name follows every file: `{name}.done` or `{stem}.ok`"
     )
-    answers: Literal["none"] = Field(default="none", description="how the receiver answers; none = it does not")
+    answers: Annotated[AnswersModel | None, BeforeValidator(_answers)] = Field(
+        default=None,
+        description="where the receiver's answers are found; none = it does not answer",
+        json_schema_extra=_or_none,
+    )
     settings: dict[str, Any] = Field(default={}, description="settings of the templates")
     lookups: dict[str, dict[str, str]] = Field(default={}, description="the target's own codes")
 

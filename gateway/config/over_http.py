@@ -45,6 +45,10 @@ def impossible_for_uploads(target: TargetModel, options: HttpOptions) -> list[Im
     found = []
     if "?" in target.folder:
         found.append(Impossible("folder", _QUERY, _QUERY_HELP))
+    if target.answers is not None:
+        found.append(
+            Impossible("answers", "`answers`: an HTTP server has no folder of answers", "leave `answers:` out")
+        )
     if target.done_file is not None and options.method == "POST":
         found.append(
             Impossible(

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from gateway import library
+from gateway.config.answers import AnswersSpec, answers_spec
 from gateway.config.model import (
     AlertsModel,
     ConfigModel,
@@ -20,7 +21,7 @@ from gateway.config.model import (
 from gateway.config.over_http import Impossible, impossible_for_a_feed, impossible_for_uploads
 from gateway.config.schedule import Schedule
 from gateway.diagnostics import Problem, Span
-from gateway.endpoints import AfterWork, Dropoff, Pickup
+from gateway.endpoints import AfterWork, Dropoff, EndpointModel, Pickup
 from gateway.endpoints.base import KEEP
 from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.local import LocalOptions
@@ -50,7 +51,7 @@ class TargetSpec:
     own_settings: dict[str, Any]
     own_lookups: dict[str, dict[str, str]]
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
-    answers: str = "none"
+    answers: AnswersSpec | None = None
 
     @property
     def lane(self) -> str:
@@ -121,7 +122,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class RouteSpec:
-    """One route, everything resolved. `endpoint` is None where the route has its drop folder."""
+    """One route, everything resolved. `endpoint` is None where the route has its drop folder.
+
+    answers_of: the id of the target whose answers it reads; such a route stands in no configuration of its own.
+    """
 
     name: str
     merchant: str
@@ -144,6 +148,7 @@ class RouteSpec:
     to: tuple[TargetSpec, ...]
     span: Span | None
     mapping_span: Span | None
+    answers_of: str | None = None
 
     @property
     def read_lane(self) -> str:
@@ -168,9 +173,14 @@ class Resolver:
                 spec = self._route(name, route)
                 if spec is not None:
                     found[name] = spec
+        targets = {target.id: (spec, target) for spec in found.values() for target in spec.to}
+        for spec, target in targets.values():
+            answers = target.answers
+            if answers is not None and self._has_a_folder(answers.route, found, at=answers.span):
+                found[answers.route] = _reading_answers(spec, target, answers)
         return found
 
-    def _has_a_folder(self, name: str, others: Iterable[str]) -> bool:
+    def _has_a_folder(self, name: str, others: Iterable[str], *, at: Span | None = None) -> bool:
         """Whether the route's name can be that of its folder in the spool, and of no other route's."""
         twin = next((other for other in others if other.lower() == name.lower()), None)
         if twin is None and not is_reserved(name):
@@ -178,14 +188,14 @@ class Resolver:
         why = (
             "is a name that the spool or the system needs itself"
             if twin is None
-            else f"differs from `{twin}` in case"
+            else (f"differs from `{twin}` in case" if twin != name else "is the name of another one")
         )
         self._problems.append(
             Problem(
                 code="C003",
                 message=f"`{name}` cannot be the name of a route: it {why}",
-                span=self._span(("routes", name), key=True),
-                label="this name",
+                span=at or self._span(("routes", name), key=True),
+                label="this name" if at is None else "its answers are read on a route of this name",
                 help="choose another one: a route has a folder of its name in the spool, and on Windows capital "
                 "and small letters are the same",
             )
@@ -221,7 +231,6 @@ class Resolver:
         targets = [self._target(merchant, to, (*base, "to", i)) for i, to in enumerate(route.to)]
         if any(target is None for target in targets):
             return None
-        remote = endpoint is not None and not isinstance(self._model.endpoints[endpoint], LocalOptions)
         is_feed = endpoint is not None and isinstance(self._model.endpoints[endpoint], HttpOptions)
         if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
             return None
@@ -241,7 +250,7 @@ class Resolver:
                 done_file=route.from_.done_file,
             ),
             give_up=route.from_.give_up,
-            every=route.every or (_REMOTE_INTERVAL if remote else _SCAN_INTERVAL),
+            every=route.every or _usual_interval(self._model.endpoints[endpoint] if endpoint else None),
             schedule=Schedule(route.schedule, route.timezone) if route.schedule else None,
             expect=_expectation(route.expect),
             mapping=route.mapping,
@@ -311,11 +320,12 @@ class Resolver:
             return None
         whose = {} if company_id is None else {"company_id": company_id}
         own_settings = {**whose, **target.settings}
+        identity = to.target if merchant == "main" else f"{merchant}/{to.target}"
         tables = {**target.lookups}
         for table, entries in to.lookups.items():
             tables[table] = {**tables.get(table, {}), **entries}
         return TargetSpec(
-            id=to.target if merchant == "main" else f"{merchant}/{to.target}",
+            id=identity,
             endpoint=target.endpoint,
             dropoff=Dropoff(target.folder, target.temporary, target.done_file),
             file_name=target.file_name,
@@ -327,7 +337,15 @@ class Resolver:
             own_settings=own_settings,
             own_lookups=target.lookups,
             spans=(*self._places(base), *self._places(at)),
-            answers=target.answers,
+            answers=None
+            if target.answers is None
+            else answers_spec(
+                target.answers,
+                identity,
+                _usual_interval(options),
+                self._span((*at, "answers"), key=True),
+                self._span((*at, "answers", "mapping")),
+            ),
         )
 
     def _cannot(self, asked: Sequence[Impossible], location: tuple[str | int, ...]) -> bool:
@@ -368,6 +386,39 @@ class Resolver:
             if location in file.spans:
                 return file.span(location, key=key)
         return None if exact else self._files[0].span(location, key=key)
+
+
+def _usual_interval(endpoint: EndpointModel | None) -> timedelta:
+    """How often a folder is looked at where nothing is said; None is the drop folder."""
+    return _SCAN_INTERVAL if endpoint is None or isinstance(endpoint, LocalOptions) else _REMOTE_INTERVAL
+
+
+def _reading_answers(of: RouteSpec, target: TargetSpec, answers: AnswersSpec) -> RouteSpec:
+    """The route that a target's answers are read on; its documents go nowhere."""
+    return RouteSpec(
+        name=answers.route,
+        merchant=of.merchant,
+        origin=answers.route,
+        endpoint=target.endpoint,
+        pickup=answers.pickup,
+        give_up=answers.give_up,
+        every=answers.every,
+        schedule=None,
+        expect=None,
+        mapping=answers.mapping,
+        lookups={},
+        settings={},
+        totals=None,
+        since=None,
+        max_new=None,
+        rehearsal=False,
+        on_change="ignore",
+        on_cancel="ignore",
+        to=(),
+        span=answers.span,
+        mapping_span=answers.mapping_span or answers.span,
+        answers_of=target.id,
+    )
 
 
 def _expectation(model: ExpectModel | None) -> Expectation | None:

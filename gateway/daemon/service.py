@@ -15,7 +15,7 @@ from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, load
@@ -25,10 +25,12 @@ from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
 from gateway.exchange import alerts, retention
-from gateway.exchange.courier import Courier, delay
+from gateway.exchange.courier import Courier
+from gateway.exchange.holds import held_reason
 from gateway.exchange.intake import Waiting
-from gateway.exchange.reading import held_reason, read_route
+from gateway.exchange.reading import read_route
 from gateway.exchange.requests import carry_out_open
+from gateway.exchange.sent import delay
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.exchange.slots import close_slot, open_slot
 from gateway.store import tables
@@ -171,8 +173,11 @@ class Service:
 
     def _pending_lanes(self) -> list[str]:
         with self._site.ledger.read() as connection:
-            targets = connection.execute(select(tables.delivery.c.target).where(tables.DUE).distinct()).scalars()
-            return [f"ship:{target}" for target in targets]
+            waiting = union(
+                select(tables.delivery.c.target).where(tables.DUE),
+                select(tables.delivery.c.target).where(tables.TO_TAKE_AWAY),
+            )
+            return [f"ship:{target}" for target in connection.execute(waiting).scalars()]
 
     def _folders(self) -> dict[str, Path]:
         """The local folders that can be watched, by route."""

@@ -4,6 +4,7 @@ from gateway.documents.completion import Finding, OnTotals
 from gateway.documents.kinds import KINDS, Document, Kind, decode, differences, encode, fingerprint
 from gateway.documents.order import Order, OrderLine, Payment, Price, Shipping, Totals
 from gateway.documents.party import Party
+from gateway.documents.receipt import Receipt, Remark, RemarkLevel, Verdict
 from gateway.documents.values import (
     Carrier,
     CountryCode,
@@ -32,8 +33,12 @@ __all__ = [
     "PaymentMethod",
     "Price",
     "PriceBasis",
+    "Receipt",
+    "Remark",
+    "RemarkLevel",
     "Shipping",
     "Totals",
+    "Verdict",
     "decode",
     "differences",
     "encode",

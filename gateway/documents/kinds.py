@@ -12,9 +12,10 @@ import msgspec
 
 from gateway.documents.completion import Finding, OnTotals, complete_order
 from gateway.documents.order import Order, Price
+from gateway.documents.receipt import Receipt, complete_receipt
 
-Document = Order
-"""Every canonical record; a union once there are more kinds."""
+Document = Order | Receipt
+"""Every canonical record."""
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _MISSING = object()
@@ -26,6 +27,7 @@ class Kind:
 
     nature: an event is posted once; a snapshot is replaced by its successor.
     significant: the top-level fields whose change means another document, not just another status.
+    needed: what a mapping has to name, each as one field or as several of which one is enough.
     complete: builds the document from nested dicts of typed values, with findings on what is wrong.
     """
 
@@ -34,6 +36,7 @@ class Kind:
     nature: Literal["event", "snapshot"]
     key: tuple[str, ...]
     significant: tuple[str, ...]
+    needed: tuple[tuple[str, ...], ...]
     complete: Callable[..., tuple[Document | None, tuple[Finding, ...]]]
 
     def key_of(self, document: Document) -> str:
@@ -50,7 +53,23 @@ KINDS: Mapping[str, Kind] = {
         nature="event",
         key=("number",),
         significant=("currency", "billing", "delivery", "lines", "total"),
+        needed=(
+            ("number",),
+            ("ordered_at",),
+            ("currency",),
+            ("lines",),
+            ("billing.name", "billing.company"),
+        ),
         complete=complete_order,
+    ),
+    "receipt": Kind(
+        name="receipt",
+        document=Receipt,
+        nature="event",
+        key=("item",),
+        significant=("verdict", "record_id", "record_number"),
+        needed=(("verdict",), ("item",)),
+        complete=complete_receipt,
     ),
 }
 

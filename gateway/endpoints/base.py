@@ -223,6 +223,13 @@ class Target(Protocol):
         """Remove the temporary file if it is there. Never raises."""
         ...
 
+    def take_away(self, written: Written) -> None:
+        """Remove a file that was shipped, with its done-file. Raises EndpointError where that is not possible.
+
+        Idempotent: one that is gone is gone; one of another size is somebody else's and stays.
+        """
+        ...
+
     def refresh(self) -> None:
         """Make sure that a connection which lay idle is still good, or forget it. Never raises."""
         ...

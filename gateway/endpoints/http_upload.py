@@ -82,6 +82,9 @@ class HttpTarget:
         """Forget the content that waits here."""
         self._waiting.pop(staged.temporary, None)
 
+    def take_away(self, written: Written) -> None:
+        """What was sent is the server's: nothing lies there to be removed."""
+
     def refresh(self) -> None:
         """The client looks after its connections by itself."""
 

@@ -255,6 +255,19 @@ class LocalTarget:
         with contextlib.suppress(OSError):
             (self.folder / staged.temporary).unlink()
 
+    def take_away(self, written: Written) -> None:
+        """Remove a file that was shipped, with its done-file; one of another size stays. Raises EndpointError."""
+        final = self.folder / written.name
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if final.stat().st_size != written.size:
+                    return
+            if self._dropoff.done_file is not None:
+                (self.folder / done_name(self._dropoff.done_file, written.name)).unlink(missing_ok=True)
+            final.unlink(missing_ok=True)
+        except OSError as error:
+            raise translate(error, f"{final} cannot be removed") from error
+
     def refresh(self) -> None:
         """There is no connection."""
 

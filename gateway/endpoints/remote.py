@@ -239,6 +239,23 @@ class RemoteTarget:
         with contextlib.suppress(EndpointError):
             self._folder.remove(staged.temporary)
 
+    def take_away(self, written: Written) -> None:
+        """Remove a file that was shipped, with its done-file; one of another size stays. Raises EndpointError."""
+        size = self._folder.size_of(written.name)
+        if size not in (None, written.size):
+            return
+        if self._dropoff.done_file is not None:
+            self._remove_if_there(done_name(self._dropoff.done_file, written.name))
+        if size is not None:
+            self._remove_if_there(written.name)
+
+    def _remove_if_there(self, name: str) -> None:
+        try:
+            self._folder.remove(name)
+        except EndpointError:
+            if self._folder.size_of(name) is not None:
+                raise
+
     def refresh(self) -> None:
         """Make sure that the connection is still good, or forget it."""
         self._folder.refresh()

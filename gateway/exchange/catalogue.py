@@ -16,7 +16,8 @@ from gateway.store.ledger import in_chunks, insert_into
 
 _document, _version, _exchange = tables.document, tables.version, tables.exchange
 _posting, _delivery = tables.posting, tables.delivery
-SENT = ("sent", "confirmed", "warned", "already_there", "rejected")
+SENT = ("sent", "confirmed", "warned", "already_there")
+"""A rejected one is not among them: the target does not have it, so a corrected one is sent."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ commit *delivered*. After an interruption the courier looks at both names before
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Row, or_, select, update
 
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
-from gateway.endpoints import Look, Staged, Target
+from gateway.endpoints import Look, Staged, Target, Written
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -24,9 +23,11 @@ from gateway.errors import (
     PartnerRefused,
 )
 from gateway.exchange.failed import problems_as_json
+from gateway.exchange.holds import LOGIN_ATTEMPTS, held_reason, hold_for_refusal
 from gateway.exchange.matters import first_problem
 from gateway.exchange.partners import NoConnectionFree
-from gateway.exchange.reading import LOGIN_ATTEMPTS, endpoint_problem, held_reason, hold_for_refusal
+from gateway.exchange.reading import endpoint_problem
+from gateway.exchange.sent import FIRST_DELAY, LONGEST_DELAY, delay, mark_sent
 from gateway.exchange.site import PreparedTarget, Site
 from gateway.exchange.windows import CannotCompose, compose, replaced_size
 from gateway.store import tables
@@ -38,8 +39,6 @@ from gateway.telemetry import emit
 _delivery, _posting, _exchange = tables.delivery, tables.posting, tables.exchange
 WAITS = ("drafted", "deferred")
 OPEN = (*WAITS, "shipping")
-FIRST_DELAY = timedelta(seconds=5)
-LONGEST_DELAY = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(seconds=20)
 _BATCH = 200
 
@@ -80,12 +79,14 @@ class Courier:
         """Ship what is due. A passing trouble delays the whole lane, a permanent one parks its delivery."""
         if held_reason(self._site, f"target:{self._target.spec.id}") is not None:
             return Done()
-        due = self._due()
-        if not due:
+        due, answered = self._due(), self._answered()
+        if not due and not answered:
             return Done()
         try:
             with self._site.target(self._target.spec) as side:
-                return self._ship_all(side, due)
+                for row in answered:
+                    self._take_away(side, row)
+                outcome = self._ship_all(side, due)
         except NoConnectionFree as busy:
             return WaitUntil(busy.again)
         except _NotReached as error:
@@ -93,6 +94,7 @@ class Courier:
         except EndpointError as error:  # nothing was tried: no connection for now, or no folder
             pause = FIRST_DELAY if error.retryable else LONGEST_DELAY
             return RetryAt(self._site.clock.now() + pause, error.message)
+        return Again() if isinstance(outcome, Done) and len(answered) == _BATCH else outcome
 
     def _ship_all(self, side: Target, due: Sequence[_Due]) -> DrainResult:
         for row in due:
@@ -147,6 +149,35 @@ class Courier:
             )
             for r in rows
         ]
+
+    def _answered(self) -> Sequence[Row[tuple[object, ...]]]:
+        """The files that are answered and still lie at the target, unless a later one has their name by now."""
+        later = _delivery.alias("later")
+        with self._site.ledger.read() as connection:
+            return connection.execute(
+                select(_delivery)
+                .where(
+                    _delivery.c.target == self._target.spec.id,
+                    tables.TO_TAKE_AWAY,
+                    ~select(later.c.id)
+                    .where(
+                        later.c.target == _delivery.c.target,
+                        later.c.name == _delivery.c.name,
+                        later.c.sequence > _delivery.c.sequence,
+                        later.c.state.in_(("shipping", "delivered")),
+                    )
+                    .exists(),
+                )
+                .limit(_BATCH)
+            ).all()
+
+    def _take_away(self, side: Target, row: Row[tuple[object, ...]]) -> None:
+        """Remove a file whose answer was read: a receiver that reads its folder again must not find it."""
+        side.take_away(Written(str(row.name), int(row.size)))
+        now = self._site.ledger.now()
+        with self._site.ledger.write(self._lease) as connection:
+            connection.execute(update(_delivery).where(_delivery.c.id == row.id).values(taken_away_at=now))
+            tell(connection, now, "taken_away", exchange=str(row.exchange_id), delivery=str(row.id))
 
     def _ship(self, side: Target, row: _Due) -> RetryAt | WaitUntil | None:
         """Bring one delivery on its way; a RetryAt where the lane has to wait."""
@@ -210,6 +241,8 @@ class Courier:
             staged_name=staged.temporary,
             place=side.place,
             publish_begun=1,
+            answered_at=None,
+            taken_away_at=None,
         )
 
     def _wait_for_the_name(self, row: _Due, staged: Staged | None) -> WaitUntil:
@@ -385,21 +418,6 @@ class Courier:
 def _waits(problem: str | None) -> bool:
     found = first_problem(problem)
     return found is not None and found.code == "G014"
-
-
-def mark_sent(connection: Connection, delivery_id: str, now: str) -> None:
-    """The postings of a delivery that has arrived are sent."""
-    connection.execute(
-        update(_posting)
-        .where(_posting.c.delivery_id == delivery_id, _posting.c.state == "planned")
-        .values(state="sent", settled_at=now)
-    )
-
-
-def delay(attempts: int) -> timedelta:
-    """How long to wait after the n-th failure: doubling, to a cap, +-20 % so that lanes do not march in step."""
-    seconds = min(LONGEST_DELAY.total_seconds(), FIRST_DELAY.total_seconds() * 2 ** min(attempts - 1, 12))
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
 
 def _attempt(row: _Due, number: int) -> str:

@@ -313,9 +313,10 @@ class Intake:
     def _twin(self, connection: Connection, digest: str) -> str | None:
         """An earlier exchange of the same bytes that is settled under the configuration of today.
 
-        With `on_change: replace` the same bytes may be news: an order that went from A to B and back to A.
+        With `on_change: replace` the same bytes may be news: an order that went from A to B and back to A; and so
+        may the same answer to another question.
         """
-        if self._route.spec.on_change == "replace":
+        if self._route.spec.on_change == "replace" or self._route.spec.answers_of is not None:
             return None
         return connection.execute(
             select(_exchange.c.id)

@@ -1,4 +1,4 @@
-"""Whether a route brings as often as it is expected to: nothing coming is a fault too, and the quietest one."""
+"""Whether inputs and answers come as they are expected to: nothing coming is a fault too, and the quietest one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from gateway.clock import from_text
-from gateway.config import RouteSpec
-from gateway.diagnostics import Problem
+from gateway.clock import from_text, to_text
+from gateway.config import RouteSpec, TargetSpec
+from gateway.diagnostics import Problem, plural
 from gateway.exchange.site import Site
 from gateway.store import tables
 
-_exchange, _state = tables.exchange, tables.route_state
+_exchange, _state, _delivery, _posting = tables.exchange, tables.route_state, tables.delivery, tables.posting
 
 
 def lateness(site: Site, connection: Connection, spec: RouteSpec) -> Problem | None:
@@ -39,6 +39,39 @@ def lateness(site: Site, connection: Connection, spec: RouteSpec) -> Problem | N
         level="error" if overdue > expected.error_after else "warning",
         message=f"`{spec.name}` is late: {what}, and one is expected every {every}",
         help="look whether the shop still exports; `expect:` of the route says how often",
+    )
+
+
+def unanswered(site: Site, connection: Connection, spec: TargetSpec) -> tuple[str, Problem] | None:
+    """Since when a target owes answers beyond their time, and what to do; None where it owes none.
+
+    What was sent before its answers were read at all is not expected to be answered.
+    """
+    answers = spec.answers
+    if answers is None:
+        return None
+    began = connection.execute(select(_state.c.known_since).where(_state.c.route == answers.route)).scalar()
+    if began is None:
+        return None
+    count, oldest = connection.execute(
+        select(func.count(), func.min(_delivery.c.settled_at)).where(
+            _delivery.c.target == spec.id,
+            tables.UNANSWERED,
+            _delivery.c.settled_at >= began,
+            _delivery.c.settled_at < to_text(site.clock.now() - answers.within),
+            select(_posting.c.id)
+            .where(_posting.c.delivery_id == _delivery.c.id, _posting.c.state == "sent")
+            .exists(),
+        )
+    ).one()
+    if not count:
+        return None
+    within = _span(answers.within.total_seconds())
+    return oldest, Problem(
+        code="R007",
+        message=f"{spec.id} has not answered {plural(count, 'file')} within {within}; the first is of "
+        f"{_when(from_text(oldest))}",
+        help="look whether it still imports; `gateway release` of a delivery settles it unanswered",
     )
 
 

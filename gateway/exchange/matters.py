@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from gateway.diagnostics import Problem, from_json
-from gateway.exchange.lateness import lateness
+from gateway.exchange.lateness import lateness, unanswered
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import of_json
@@ -30,9 +30,11 @@ def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
     """All that waits for a person: set aside, held, failed, in doubt, or without its route or target."""
     return (
         *_set_aside_and_held(connection),
+        *_rejected(connection),
         *_failed_inputs(connection),
         *_holds(connection),
         *_late(site, connection),
+        *_unanswered(site, connection),
         *_untold(connection),
         *_unknown(site),
         *_orphans(site, connection),
@@ -105,6 +107,35 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
         OpenMatter("not put away", row.name, row.route, "", f"{row.error}", f"gateway show {row.exchange_id}")
         for row in connection.execute(owed)
     ]
+    return found
+
+
+def _rejected(connection: Connection) -> list[OpenMatter]:
+    """What the receiver did not take, in its own words."""
+    found = []
+    for row in connection.execute(
+        select(_posting, _document.c.key, _document.c.kind)
+        .join(_document, _document.c.id == _posting.c.document_id)
+        .where(tables.REJECTED)
+    ):
+        reason = first_problem(row.problems)
+        name = f"{row.kind} {row.key}"
+        said = reason.message if reason else ""
+        found.append(OpenMatter("rejected", name, row.route, row.created_at, said, f"gateway show {row.id}"))
+    return found
+
+
+def _unanswered(site: Site, connection: Connection) -> list[OpenMatter]:
+    """Targets whose receiver does not answer what it was sent."""
+    found = []
+    for target in site.targets().values():
+        overdue = unanswered(site, connection, target.spec)
+        if overdue is not None and target.spec.answers is not None:
+            since, problem = overdue
+            do = f"gateway status --route {target.spec.answers.route}"
+            found.append(
+                OpenMatter("no answer", target.spec.id, target.spec.answers.route, since, problem.message, do)
+            )
     return found
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.diagnostics import Problem, plural
+from gateway.documents import Receipt
 from gateway.errors import ProblemsFound
-from gateway.exchange import drafts, failed
+from gateway.exchange import drafts, failed, receipts
 from gateway.exchange.catalogue import PostingFact
 from gateway.exchange.planning import Plan, Planner, Record
 from gateway.exchange.site import PreparedRoute, Site
@@ -69,6 +70,9 @@ def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease
         drafts.drop(connection, exchange_id, site.ledger.now(), why="taken up again after an interruption")
     try:
         with site.blobs.as_file(row.input_sha256) as path:
+            if route.spec.answers_of is not None:
+                receipts.settle(site, route, row, path, lease)
+                return
             counts = _draft_all(site, route, row, path, lease)
     except ProblemsFound as error:
         if not _is_only_empty(error.problems):
@@ -109,6 +113,7 @@ def _is_only_empty(problems: tuple[Problem, ...]) -> bool:
 def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record]:
     """The input's records; each can give its fragment later, because a target may refuse it."""
     for reading in route.mapping.read(path, shown_as=shown_as):
+        assert not isinstance(reading.document, Receipt), "answers go the way of receipts"
         yield Record(
             position=reading.position,
             line=reading.line,
@@ -184,12 +189,12 @@ def withdraw(connection: Connection, exchange_id: str, counts: Counts, now: str)
 
 
 def supersede(connection: Connection, exchange_id: str) -> None:
-    """A held posting gives way to a later version of the same document at the same target."""
+    """A held or rejected posting gives way to a later version of the same document at the same target."""
     old, newer = tables.posting, tables.posting.alias("newer")
     connection.execute(
         update(old)
         .where(
-            old.c.state == "held",
+            old.c.state.in_(("held", "rejected")),
             old.c.exchange_id != exchange_id,
             select(newer.c.id)
             .where(

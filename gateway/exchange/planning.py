@@ -14,7 +14,7 @@ from msgspec import structs
 from sqlalchemy import Connection
 
 from gateway.diagnostics import Problem
-from gateway.documents import Document, decode, differences, encode, fingerprint
+from gateway.documents import Order, decode, differences, encode, fingerprint
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
 from gateway.exchange.site import PreparedRoute, PreparedTarget
 from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
@@ -30,7 +30,7 @@ class Record:
     position: int
     line: int
     key: str | None
-    document: Document | None
+    document: Order | None
     problems: tuple[Problem, ...]
     fingerprint: str
     fragment: Callable[[], bytes]
@@ -178,7 +178,7 @@ class Planner:
         return errands
 
     def _judge(
-        self, record: Record, document: Document, before: Known | None
+        self, record: Record, document: Order, before: Known | None
     ) -> tuple[Verdict, PlannedVersion | None]:
         since = self._route.spec.since
         if since is not None and document.ordered_at.date() < since:
@@ -194,7 +194,7 @@ class Planner:
         cancelled = document.cancelled != before.cancelled
         return ("changed" if changed or cancelled else "same"), version
 
-    def _version(self, record: Record, document: Document, before: Known | None) -> PlannedVersion:
+    def _version(self, record: Record, document: Order, before: Known | None) -> PlannedVersion:
         return PlannedVersion(
             key=record.key or "",
             ordinal=1 if before is None else before.ordinal + 1,

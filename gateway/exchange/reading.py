@@ -12,16 +12,15 @@ from sqlalchemy import func, select
 from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, PartnerRefused
 from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
+from gateway.exchange.holds import LOGIN_ATTEMPTS, held_reason, hold_for_refusal
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.pipeline import process
 from gateway.exchange.room import disk_problem
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
-from gateway.store.ledger import LaneLease, insert_into, tell
+from gateway.store.ledger import LaneLease, insert_into
 from gateway.telemetry import emit
-
-LOGIN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -89,22 +88,6 @@ def endpoint_problem(error: EndpointError) -> Problem:
     return Problem(code=error.code, message=error.message, help=error.help)
 
 
-def hold_for_refusal(site: Site, scope: str, error: PartnerRefused) -> None:
-    """Stop a route or target whose account is refused; a person mends it and releases it."""
-    put_on_hold(site, scope, error.message, actor="gateway")
-    emit("held", level="error", scope=scope, reason=error.message)
-
-
-def put_on_hold(site: Site, scope: str, reason: str, *, actor: str) -> None:
-    """Hold a route or target; one that is held already keeps its reason."""
-    now = site.ledger.now()
-    with site.ledger.write() as connection:
-        statement = insert_into(connection, tables.hold)
-        values = {"scope": scope, "reason": reason, "actor": actor, "since": now}
-        connection.execute(statement.values(**values).on_conflict_do_nothing())
-        tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
-
-
 def note_scan(site: Site, route: str, problem: Problem | None) -> int:
     """Remember when a route's source was looked at, and what was wrong with it. Returns the failures in a row."""
     failures = 0
@@ -126,10 +109,3 @@ def note_scan(site: Site, route: str, problem: Problem | None) -> int:
             statement.on_conflict_do_update(index_elements=["route"], set_={**values, "known_since": known_since})
         )
     return failures
-
-
-def held_reason(site: Site, scope: str) -> str | None:
-    """Why a route or target is held by a person; None where it is not."""
-    with site.ledger.read() as connection:
-        reason = connection.execute(select(tables.hold.c.reason).where(tables.hold.c.scope == scope)).scalar()
-    return None if reason is None else str(reason)

@@ -7,22 +7,19 @@ from functools import partial
 from sqlalchemy import Row, delete, select, update
 
 from gateway.diagnostics import plural
-from gateway.documents import decode
 from gateway.errors import UsageError
-from gateway.exchange import drafts
-from gateway.exchange.courier import mark_sent
+from gateway.exchange.holds import put_on_hold
 from gateway.exchange.intake import Waiting
 from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
-from gateway.exchange.planning import PlannedDelivery
-from gateway.exchange.reading import put_on_hold, read_route
-from gateway.exchange.retrying import retry_posting
+from gateway.exchange.reading import read_route
+from gateway.exchange.retrying import WAITING, retry_posting, send_anew
+from gateway.exchange.sent import mark_sent
+from gateway.exchange.settlement import answering_targets
 from gateway.exchange.site import PreparedRoute, Site
-from gateway.exchange.writing import Written, file_name, render
-from gateway.rendering import Identity
 from gateway.store import tables
-from gateway.store.ledger import new_exchange_id, tell
+from gateway.store.ledger import tell
 
-_exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
+_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 
 
 def hold(site: Site, actor: str, arguments: Arguments) -> list[Step]:
@@ -69,7 +66,7 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
 
 def _refuse_ambiguous(name: str, rows: list[Row[tuple[object, ...]]]) -> None:
     """One number of two shops, or at two targets, is not released as one."""
-    held = [row for row in rows if row.state == "held"]
+    held = [row for row in rows if row.state in WAITING]
     if len({(row.document_id, row.target) for row in held}) > 1:
         lines = ", ".join(f"{row.id} (route {row.route}, target {row.target})" for row in held)
         raise UsageError(f"`{name}` is held more than once; name one of {lines}")
@@ -119,6 +116,8 @@ def _release_exchange(site: Site, actor: str, row: Row[tuple[object, ...]], *, d
 
 
 def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
+    if row.state == "delivered" and row.answered_at is None and row.target in answering_targets(site):
+        return [Step(f"wait no longer for an answer to {row.name} ({row.id})", lambda: _unasked(site, actor, row))]
     if row.state != "in_doubt":
         return []
 
@@ -139,6 +138,24 @@ def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> l
     return [Step(f"call {row.name} ({row.id}) delivered", run)]
 
 
+def _unasked(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """Nobody answers any more: a person has looked, and what was sent counts as being there."""
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        connection.execute(
+            update(_delivery)
+            .where(_delivery.c.id == row.id, _delivery.c.answered_at.is_(None))
+            .values(answered_at=now, taken_away_at=now)
+        )
+        connection.execute(
+            update(_posting)
+            .where(_posting.c.delivery_id == row.id, _posting.c.state == "sent")
+            .values(state="already_there", reason="settled by hand")
+        )
+        tell(connection, now, "settled_by_hand", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
+    return f"{row.name} is settled without an answer"
+
+
 def _release_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, drop: bool) -> list[Step]:
     if row.state == "planned" and row.delivery_id is not None:
         with site.ledger.read() as connection:
@@ -147,69 +164,27 @@ def _release_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, dr
         if held is not None:
             raise UsageError(f"its whole input is held ({held}): name it, `gateway release {row.exchange_id}`")
         return _release_delivery(site, actor, delivery)
-    if row.state != "held":
+    if row.state not in WAITING:
         return []
     if drop:
         return [Step(f"settle posting {row.id} without sending it", lambda: _drop_posting(site, actor, row))]
-    if row.reason == "problem":
+    if row.reason == "problem" or row.state == "rejected":
         return retry_posting(site, actor, row)
-    return [
-        Step(f"send posting {row.id} to {row.target} under the same ids", lambda: _send_held(site, actor, row))
-    ]
+    return [Step(f"send posting {row.id} to {row.target} under the same ids", lambda: send_anew(site, actor, row))]
 
 
 def _drop_posting(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """What was rejected counts as being there from now on: a later change of it is told, and not sent."""
     now = site.ledger.now()
+    state = "already_there" if row.state == "rejected" else "superseded"
     with site.ledger.write() as connection:
         connection.execute(
             update(_posting)
-            .where(_posting.c.id == row.id)
-            .values(state="superseded", settled_at=now, reason="settled by hand")
+            .where(_posting.c.id == row.id, _posting.c.state == row.state)
+            .values(state=state, settled_at=now, reason="settled by hand")
         )
         tell(connection, now, "settled_by_hand", exchange=str(row.exchange_id), posting=row.id, actor=actor)
     return f"posting {row.id} is settled; nothing was sent"
-
-
-def _send_held(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
-    """Render the held version with today's template, and plan its delivery, under the ids it has."""
-    route = known_route(site, str(row.route))
-    target = next((t for t in route.targets if t.spec.id == row.target), None)
-    if target is None:
-        raise UsageError(f"the route {row.route} has no target {row.target} any more")
-    with site.ledger.read() as connection:
-        body, key = connection.execute(
-            select(_version.c.body, tables.document.c.key)
-            .join(tables.document, tables.document.c.id == _version.c.document_id)
-            .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
-        ).one()
-    if body is None:
-        return f"the contents of {key} are not stored any more; `gateway release {key} --drop` settles it"
-    identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
-    written = render(target, decode(route.kind, body), identity, key)
-    if not isinstance(written, Written):
-        return f"{key} still cannot be written: {written[0].message}"
-    now = site.ledger.now()
-    name = file_name(target.spec.file_name, route.spec.origin, route.kind, key, int(row.ordinal))
-    delivery = PlannedDelivery(str(row.target), name, written.alone)
-    stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
-    with site.ledger.write() as connection:
-        taken = connection.execute(
-            update(_posting)
-            .where(_posting.c.id == row.id, _posting.c.state == "held")
-            .values(state="planned", reason=None)
-        ).rowcount
-        if not taken:
-            return f"{key} is not held any more: a newer version came; `gateway show {key}`"
-        site.blobs.record(connection, stored)
-        exchange = str(row.exchange_id)
-        count = len(connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == exchange)).all())
-        (delivery_id,) = drafts.insert_deliveries(
-            connection, route.spec.name, exchange, [delivery], stored, count, now
-        )
-        connection.execute(update(_posting).where(_posting.c.id == row.id).values(delivery_id=delivery_id))
-        tell(connection, now, "released", exchange=exchange, delivery=delivery_id, actor=actor)
-        site.lanes.urge(connection, target.lane)
-    return f"{key} is on its way to {row.target} as {name}"
 
 
 def adopt(site: Site, actor: str, arguments: Arguments) -> list[Step]:

@@ -21,6 +21,7 @@ from gateway.store.ledger import of_json
 
 _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _quarantine, _document, _timeline = tables.quarantine, tables.document, tables.timeline
+_crosswalk = tables.crosswalk
 RouteHealth = Literal["up", "held", "down", "broken", "late"]
 
 
@@ -87,6 +88,8 @@ class PostingStory(msgspec.Struct, frozen=True):
     item_id: str
     problems: tuple[Problem, ...]
     forgotten_at: str | None = None
+    record_id: str | None = None
+    record_number: str | None = None
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -295,7 +298,8 @@ def _state(connection: Connection, row: Row[Any]) -> str:
     states = set(
         connection.execute(select(_delivery.c.state).where(_delivery.c.exchange_id == row.id).distinct()).scalars()
     )
-    if states & {"failed", "in_doubt"}:
+    rejected = select(func.count()).select_from(_posting).where(_posting.c.exchange_id == row.id, tables.REJECTED)
+    if states & {"failed", "in_doubt"} or _count(connection, rejected):
         return "needs you"
     if states - {"delivered", "dropped"}:
         return "on its way"
@@ -318,8 +322,19 @@ def _story(
         select(_delivery).where(_delivery.c.exchange_id == row.id).order_by(_delivery.c.sequence)
     ).all()
     postings = connection.execute(
-        select(_posting, _document.c.key, _document.c.forgotten_at)
+        select(
+            _posting,
+            _document.c.key,
+            _document.c.forgotten_at,
+            _crosswalk.c.record_id,
+            _crosswalk.c.record_number,
+        )
         .join(_document, _document.c.id == _posting.c.document_id)
+        .join(
+            _crosswalk,
+            and_(_crosswalk.c.document_id == _posting.c.document_id, _crosswalk.c.target == _posting.c.target),
+            isouter=True,
+        )
         .where(_posting.c.exchange_id == row.id)
     ).all()
     if kind == "posting" and only is not None:
@@ -376,6 +391,8 @@ def _story(
                 p.item_id,
                 all_problems(p.problems),
                 p.forgotten_at,
+                p.record_id if p.state in ("confirmed", "warned", "already_there") else None,
+                p.record_number if p.state in ("confirmed", "warned", "already_there") else None,
             )
             for p in postings
         ),

@@ -11,16 +11,20 @@ from gateway.diagnostics import plural
 from gateway.documents import decode
 from gateway.endpoints import Look, Staged
 from gateway.errors import EndpointError, GatewayError, UsageError
-from gateway.exchange import failed
-from gateway.exchange.courier import mark_sent
+from gateway.exchange import drafts, failed
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
+from gateway.exchange.planning import PlannedDelivery
+from gateway.exchange.sent import mark_sent
 from gateway.exchange.site import Site
-from gateway.exchange.writing import Written, assemble, render
+from gateway.exchange.writing import Written, assemble, file_name, render
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
 from gateway.store.ledger import new_exchange_id, tell
+
+WAITING = ("held", "rejected")
+"""States of a posting that a person settles."""
 
 _exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
 
@@ -58,7 +62,12 @@ def _retry_route(site: Site, actor: str, route: str) -> list[Step]:
             )
             .order_by(_exchange.c.received_at)
         ).all()
+        rejected = connection.execute(
+            select(_posting).where(_posting.c.route == route, tables.REJECTED).order_by(_posting.c.created_at)
+        ).all()
     steps = _retry_deliveries(site, actor, deliveries)
+    for row in rejected:
+        steps += retry_posting(site, actor, row)
     for row in exchanges:
         steps += _retry_exchange(site, actor, row)
     return steps
@@ -74,7 +83,12 @@ def _retry_exchange(site: Site, actor: str, row: Row[tuple[object, ...]]) -> lis
                 tables.quarantine.c.exchange_id == row.id, tables.quarantine.c.resolved_by.is_(None)
             )
         ).all()
+        rejected = connection.execute(
+            select(_posting).where(_posting.c.exchange_id == row.id, tables.REJECTED).order_by(_posting.c.id)
+        ).all()
     steps = _retry_deliveries(site, actor, deliveries)
+    for posting in rejected:
+        steps += retry_posting(site, actor, posting)
     if row.failed_at is not None or waits:
         _refuse_emptied(row)
         what = "the whole input" if row.failed_at is not None else plural(len(waits), "record")
@@ -131,13 +145,18 @@ def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
 
 
 def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_again: bool = False) -> list[Step]:
-    """A posting that no template could write is read anew; another one's delivery is sent again."""
+    """A posting that no template could write is read anew, a rejected one written anew; another one's delivery is
+    sent again.
+    """
     if row.state == "held" and row.reason == "problem":
         with site.ledger.read() as connection:
             exchange = connection.execute(select(_exchange).where(_exchange.c.id == row.exchange_id)).one()
         return [
             Step(f"read {exchange.input_name} of {exchange.id} again", lambda: _read_again(site, actor, exchange))
         ]
+    if row.state == "rejected":
+        what = f"write posting {row.id} anew for {row.target}, under the same ids"
+        return [Step(what, lambda: send_anew(site, actor, row))]
     if row.delivery_id is None:
         return []
     with site.ledger.read() as connection:
@@ -145,6 +164,48 @@ def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_
             select(_delivery).where(_delivery.c.id == row.delivery_id, _delivery.c.state.in_(PARKED))
         ).all()
     return _retry_deliveries(site, actor, deliveries, send_again=send_again)
+
+
+def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """Render a held or rejected version with today's template, and plan its delivery, under the ids it has."""
+    route = known_route(site, str(row.route))
+    target = next((t for t in route.targets if t.spec.id == row.target), None)
+    if target is None:
+        raise UsageError(f"the route {row.route} has no target {row.target} any more")
+    with site.ledger.read() as connection:
+        body, key = connection.execute(
+            select(_version.c.body, tables.document.c.key)
+            .join(tables.document, tables.document.c.id == _version.c.document_id)
+            .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
+        ).one()
+    if body is None:
+        return f"the contents of {key} are not stored any more; `gateway release {key} --drop` settles it"
+    identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
+    written = render(target, decode(route.kind, body), identity, key)
+    if not isinstance(written, Written):
+        return f"{key} still cannot be written: {written[0].message}"
+    now = site.ledger.now()
+    name = file_name(target.spec.file_name, route.spec.origin, route.kind, key, int(row.ordinal))
+    delivery = PlannedDelivery(str(row.target), name, written.alone)
+    stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
+    with site.ledger.write() as connection:
+        taken = connection.execute(
+            update(_posting)
+            .where(_posting.c.id == row.id, _posting.c.state == row.state)
+            .values(state="planned", reason=None, problems=None)
+        ).rowcount
+        if not taken:
+            return f"{key} is not {row.state} any more: a newer version came; `gateway show {key}`"
+        site.blobs.record(connection, stored)
+        exchange = str(row.exchange_id)
+        count = len(connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == exchange)).all())
+        (delivery_id,) = drafts.insert_deliveries(
+            connection, route.spec.name, exchange, [delivery], stored, count, now
+        )
+        connection.execute(update(_posting).where(_posting.c.id == row.id).values(delivery_id=delivery_id))
+        tell(connection, now, "released", exchange=exchange, delivery=delivery_id, actor=actor)
+        site.lanes.urge(connection, target.lane)
+    return f"{key} is on its way to {row.target} as {name}"
 
 
 def _retry_deliveries(

@@ -13,7 +13,7 @@ from gateway.store.ledger import in_chunks
 
 _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _quarantine, _document, _ack = tables.quarantine, tables.document, tables.ack
-_ANSWERED = ("confirmed", "warned", "already_there", "rejected", "superseded")
+_ANSWERED = ("confirmed", "warned", "already_there", "superseded")
 _SETTLED = ("delivered", "dropped")
 
 
@@ -30,7 +30,7 @@ class Unsettled:
 def answering_targets(site: Site) -> frozenset[str]:
     """The targets whose receiver answers: there a document is settled by its answer, not by being sent."""
     specs = (spec for route in site.config.routes.values() for spec in route.to)
-    return frozenset(spec.id for spec in specs if spec.answers != "none")
+    return frozenset(spec.id for spec in specs if spec.answers is not None)
 
 
 def unsettled(connection: Connection, exchanges: Sequence[str], answering: Collection[str]) -> list[Unsettled]:
@@ -62,7 +62,12 @@ def _postings(connection: Connection, ids: list[str], answering: Collection[str]
         .join(_document, _document.c.id == _posting.c.document_id)
         .where(_posting.c.exchange_id.in_(ids), _posting.c.state.not_in(_ANSWERED), ~sent)
     )
-    whys = {"held": "is held", "planned": "is on its way", "sent": "has no answer yet"}
+    whys = {
+        "held": "is held",
+        "planned": "is on its way",
+        "sent": "has no answer yet",
+        "rejected": "was rejected by its receiver",
+    }
     for row in rows:
         why = whys.get(row.state, f"is {row.state}")
         yield Unsettled(row.exchange_id, f"{row.kind} {row.key}", why, f"gateway show {row.key}")

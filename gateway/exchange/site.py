@@ -86,6 +86,8 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
         problems.extend(
             _wrong_kind(mapping, target) for target in targets if target.template.kind != mapping.kind.name
         )
+        if (mapping.kind.name == "receipt") != (spec.answers_of is not None):
+            problems.append(_no_receipts(mapping, spec))
     if problems or mapping is None:
         raise ProblemsFound(problems)
     return PreparedRoute(spec, mapping, tuple(targets), _configuration(spec, mapping, targets))
@@ -107,6 +109,21 @@ def _wrong_kind(mapping: Mapping, target: PreparedTarget) -> Problem:
         f"than `{mapping.name}` reads ({mapping.kind.name})",
         span=target.spec.where(()),
         help="choose a mapping and a template of the same kind",
+    )
+
+
+def _no_receipts(mapping: Mapping, spec: RouteSpec) -> Problem:
+    """Answers are read by mappings of receipts, and nothing else is."""
+    kind, read = f"`{mapping.name}` reads the kind {mapping.kind.name}", spec.mapping_span
+    if spec.answers_of is not None:
+        message, advice = f"{kind}, and answers are read by one of the kind receipt", "such as `pohoda/response`"
+        return Problem(code="C007", message=message, span=read, help=f"choose a mapping of receipts, {advice}")
+    message, advice = (
+        f"{kind}, which is for the answers of a target",
+        "answers are read by `answers:` of the target",
+    )
+    return Problem(
+        code="C007", message=message, span=read, help=f"choose a mapping of what the shop exports; {advice}"
     )
 
 

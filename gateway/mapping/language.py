@@ -196,8 +196,9 @@ def schema() -> dict[str, Any]:
         models[model.__name__] = part
     for definition in (whole, *models.values()):
         _tidy(definition)
-    level = level_of(KINDS["order"].document)
-    whole["properties"]["fields"] = _level_schema(level, whole["properties"]["fields"]["description"])
+    description = whole["properties"]["fields"]["description"]
+    whole["properties"]["fields"] = {"type": "object", "description": description}
+    whole["allOf"] = [_fields_by_kind(description)]
     # `extends` fills what is not given, so only a file without it must be complete.
     whole["anyOf"] = [{"required": ["extends"]}, {"required": whole.pop("required")}]
     whole["$schema"] = "http://json-schema.org/draft-07/schema#"
@@ -215,6 +216,16 @@ def table_schema(model: type[TableModel | RatesModel]) -> dict[str, Any]:
         "title": f"{title} of the exchange gateway",
         **whole,
     }
+
+
+def _fields_by_kind(description: str) -> dict[str, Any]:
+    """The fields of the kind that the file names; of an order where it leaves that to the file that it extends."""
+    chosen: dict[str, Any] = {}
+    for name, kind in KINDS.items():
+        fields = {"properties": {"fields": _level_schema(level_of(kind.document), description)}}
+        named = {"properties": {"kind": {"const": name}}, "required": ["kind"]}
+        chosen = {"if": named, "then": fields, "else": chosen} if chosen else fields
+    return chosen
 
 
 def _level_schema(level: Level, description: str) -> dict[str, Any]:

@@ -27,9 +27,6 @@ from gateway.mapping.source_spec import source_spec
 from gateway.mapping.tables import read_table
 from gateway.yamlfile import Location
 
-_NEEDED = ("number", "ordered_at", "currency", "lines")
-_SOMEBODY = ("billing.name", "billing.company")
-
 
 class Overrides(msgspec.Struct, frozen=True):
     """What a route changes of a mapping: rows added to its lookups (they win), settings, how totals are taken."""
@@ -163,23 +160,16 @@ def _included(
 
 
 def _check_needed(fields: dict[str, Any], kind: Kind, key: Any, complaints: Complaints) -> None:
-    for name in _NEEDED:
-        if fields.get(name) is None:
+    for names in kind.needed:
+        if all(fields.get(name) is None for name in names):
+            which = " or ".join(f"`{name}`" for name in names)
             complaints.add(
                 "M023",
-                f"no field `{name}` is mapped, which every {kind.name} needs",
+                f"no field {which} is mapped, which every {kind.name} needs",
                 ("fields",),
                 key=True,
-                hint=f"add `{name}:`",
+                hint="add " + " or ".join(f"`{name}:`" for name in names),
             )
-    if all(fields.get(name) is None for name in _SOMEBODY):
-        complaints.add(
-            "M023",
-            f"no customer is mapped, whom every {kind.name} needs",
-            ("fields",),
-            key=True,
-            hint="add `billing.name:` or `billing.company:`",
-        )
     if isinstance(key, str) and key not in kind.key:
         complaints.add(
             "M019", f"`{key}` is not the key of kind `{kind.name}`", ("key",), hint=f"write `key: {kind.key[0]}`"
@@ -203,7 +193,8 @@ def _tests(data: Any, canonical: Level, layers: Layers, complaints: Complaints) 
                 continue
             if plain.endswith("basis"):
                 continue
-            near = similar(plain, (*known, *(f"lines.{each}" for each in canonical.rows["lines"].fields)))
+            members = (f"{name}.{each}" for name, level in canonical.rows.items() for each in level.fields)
+            near = similar(plain, (*known, *members))
             complaints.add(
                 "M006",
                 f"unknown field `{path}` in a test",

@@ -178,6 +178,8 @@ delivery = Table(
     Column("problem", Text),
     Column("created_at", Text, nullable=False),
     Column("settled_at", Text),
+    Column("answered_at", Text),  # when the receiver's answer to it was read
+    Column("taken_away_at", Text),  # when the answered file was removed from the target, or may stay there
     Index(
         "ix_delivery_due",
         "target",
@@ -191,6 +193,20 @@ delivery = Table(
         sqlite_where=text("state IN ('failed', 'in_doubt')"),
         postgresql_where=text("state IN ('failed', 'in_doubt')"),
     ),
+    Index(
+        "ix_delivery_answered",
+        "target",
+        sqlite_where=text("answered_at IS NOT NULL AND taken_away_at IS NULL"),
+        postgresql_where=text("answered_at IS NOT NULL AND taken_away_at IS NULL"),
+    ),
+    Index(
+        "ix_delivery_unanswered",
+        "target",
+        "settled_at",
+        sqlite_where=text("state = 'delivered' AND answered_at IS NULL"),
+        postgresql_where=text("state = 'delivered' AND answered_at IS NULL"),
+    ),
+    Index("ix_delivery_name", "target", "name"),
 )
 
 posting = Table(
@@ -220,7 +236,41 @@ posting = Table(
         sqlite_where=text("state = 'held'"),
         postgresql_where=text("state = 'held'"),
     ),
+    Index(
+        "ix_posting_rejected",
+        "route",
+        sqlite_where=text("state = 'rejected'"),
+        postgresql_where=text("state = 'rejected'"),
+    ),
+    Index("ix_posting_item", "target", "item_id"),
     Index("ix_posting_settled", "route", "settled_at"),
+)
+
+# What a receiver answered, one row per record that it names; a second answer to the same one is a second row.
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False, index=True),  # the answer itself
+    Column("position", Integer, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("delivery_id", Text, ForeignKey("delivery.id"), index=True),
+    Column("posting_id", Text, ForeignKey("posting.id"), index=True),
+    Column("verdict", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("at", Text, nullable=False),
+)
+
+# Under which id and number a target keeps a document of ours.
+crosswalk = Table(
+    "crosswalk",
+    metadata,
+    Column("document_id", _Serial, ForeignKey("document.id"), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("record_id", Text),
+    Column("record_number", Text),
+    Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False),
+    Column("at", Text, nullable=False),
 )
 
 quarantine = Table(
@@ -346,4 +396,7 @@ alert = Table(
 DUE = text("delivery.state IN ('drafted', 'shipping', 'deferred')")
 PARKED = text("delivery.state IN ('failed', 'in_doubt')")
 HELD = text("posting.state = 'held'")
+REJECTED = text("posting.state = 'rejected'")
+TO_TAKE_AWAY = text("delivery.answered_at IS NOT NULL AND delivery.taken_away_at IS NULL")
+UNANSWERED = text("delivery.state = 'delivered' AND delivery.answered_at IS NULL")
 BODIES_KEPT = text("exchange.bodies_kept = 1")

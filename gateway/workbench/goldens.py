@@ -82,9 +82,11 @@ def write_document(template: Template, schema: Schema | None, document: Document
 
 
 def schema_beside(template: str, site: Path | None) -> str | None:
-    """The schema of a template's own folder: `pohoda/data` for `pohoda/order`."""
-    name = f"{Path(template).parent.name}/data"
-    return name if library.find("xsd", name, ".xsd", site) is not None else None
+    """The schema of a template: `data` of its folder, such as `pohoda/data`, else the one of its own name."""
+    for name in (f"{Path(template).parent.name}/data", template):
+        if library.find("xsd", name, ".xsd", site) is not None:
+            return name
+    return None
 
 
 def _compared(

@@ -193,7 +193,11 @@ def test_a_mapping_of_the_site_may_extend_another_one_of_the_site(gateway: Gatew
 def test_a_folder_can_be_checked(gateway: Gateway) -> None:
     outcome = gateway("check", ROOT / "templates")
     assert outcome.code == 0
-    assert [line.split()[1] for line in outcome.out.splitlines()[:-2]] == ["templates/pohoda/order.xml.j2"]
+    assert [line.split()[1] for line in outcome.out.splitlines()[:-2]] == [
+        "templates/pohoda/order.xml.j2",
+        "templates/profit/order-shoptet.xml.j2",
+        "templates/profit/order.xml.j2",
+    ]
 
 
 def test_the_result_can_be_had_as_json(gateway: Gateway, site: TestSite) -> None:

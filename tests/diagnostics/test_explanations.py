@@ -20,6 +20,7 @@ LETTERS = {
     "endpoint": "E",
     "exchange": "GS",
     "mapping": "MY",
+    "receipt": "R",
     "schema": "X",
     "source": "S",
     "template": "T",

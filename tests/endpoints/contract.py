@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.endpoints import AfterWork, Entry, Look, Outcome, Source, Target
+from gateway.endpoints import AfterWork, Entry, Look, Outcome, Source, Target, Written
 from gateway.errors import EndpointError
 
 DELETE = AfterWork(action="delete")
@@ -348,6 +348,30 @@ class TargetContract:
         staged = target.stage("order.xml", b"<a/>", attempt="d1-1")
         target.discard(staged)
         target.discard(staged)
+        assert list(root.iterdir()) == []
+
+    def test_take_away_removes_a_file_that_was_shipped(
+        self, root: Path, open_target: Callable[..., Target]
+    ) -> None:
+        target = open_target()
+        written = target.publish(target.stage("order.xml", b"<order/>", attempt="1"))
+        target.take_away(written)
+        assert list(root.iterdir()) == []
+
+    def test_take_away_twice_is_the_same_as_once(self, open_target: Callable[..., Target]) -> None:
+        target = open_target()
+        written = target.publish(target.stage("order.xml", b"<order/>", attempt="1"))
+        target.take_away(written)
+        target.take_away(written)
+
+    def test_take_away_leaves_a_file_of_another_size(self, root: Path, open_target: Callable[..., Target]) -> None:
+        (root / "order.xml").write_bytes(b"somebody else's")
+        open_target().take_away(Written("order.xml", 8))
+        assert (root / "order.xml").read_bytes() == b"somebody else's"
+
+    def test_take_away_removes_the_done_file_too(self, root: Path, open_target: Callable[..., Target]) -> None:
+        target = open_target(done_file="{name}.done")
+        target.take_away(target.publish(target.stage("order.xml", b"<order/>", attempt="1")))
         assert list(root.iterdir()) == []
 
     def test_publishing_what_was_never_staged_raises(self, root: Path, open_target: Callable[..., Target]) -> None:

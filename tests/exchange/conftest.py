@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway import telemetry
 from gateway.clock import SystemClock
@@ -145,6 +145,31 @@ class TestSite:
         """The order numbers of all files at the target, sorted; twice if an order lies there twice."""
         pattern = re.compile(rb"<ord:numberOrder>([^<]*)</ord:numberOrder>")
         return sorted(n.decode() for content in self.shipped(folder).values() for n in pattern.findall(content))
+
+    def waiting_at_the_target(self) -> list[str]:
+        """The import files that lie at the target."""
+        return [name for name in self.shipped() if name.endswith(".xml")]
+
+    def postings(self) -> list[tuple[str, str, str | None]]:
+        """All postings: the key, the state, the reason."""
+        posting, document = tables.posting, tables.document
+        with self.open() as site, site.ledger.read() as connection:
+            rows = connection.execute(
+                select(document.c.key, posting.c.state, posting.c.reason)
+                .join(document, document.c.id == posting.c.document_id)
+                .order_by(posting.c.created_at, posting.c.id)
+            )
+            return [(row.key, row.state, row.reason) for row in rows]
+
+    def change_deliveries(self, **columns: object) -> None:
+        """Make all deliveries what a scene needs them to be."""
+        with self.open() as site, site.ledger.write() as connection:
+            connection.execute(update(tables.delivery).values(**columns))
+
+    def change_postings(self, **columns: object) -> None:
+        """Make all postings what a scene needs them to be."""
+        with self.open() as site, site.ledger.write() as connection:
+            connection.execute(update(tables.posting).values(**columns))
 
     def failed(self, route: str = "shop") -> dict[str, str]:
         """What lies in `failed/`, with line ends as on Linux."""

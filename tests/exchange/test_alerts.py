@@ -20,8 +20,9 @@ from gateway.daemon.service import opened
 from gateway.endpoints.notices import Notices, why_no_address
 from gateway.errors import EndpointUnreachable
 from gateway.exchange import alerts
+from gateway.exchange.holds import put_on_hold
 from gateway.exchange.intake import Waiting
-from gateway.exchange.reading import put_on_hold, read_route
+from gateway.exchange.reading import read_route
 from gateway.exchange.site import Site
 from gateway.store.lanes import RetryAt, WaitUntil
 from tests.exchange.conftest import TestSite

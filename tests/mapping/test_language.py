@@ -192,7 +192,12 @@ def test_a_duplicate_key_is_refused_with_both_lines() -> None:
         ("version: 1", "version: 2", "M005", "`version` has a wrong value"),
         ("kind: order\n", "", "M003", "the mapping lacks the key `kind`"),
         ("  number: CODE\n", "", "M023", "no field `number` is mapped, which every order needs"),
-        ("  billing.name: NAME\n", "", "M023", "no customer is mapped"),
+        (
+            "  billing.name: NAME\n",
+            "",
+            "M023",
+            "no field `billing.name` or `billing.company` is mapped, which every order needs",
+        ),
         ("number: CODE", "number: /ORDERS/ORDER/CODE", "M007", "is absolute"),
         ("number: CODE", "number: re:test(CODE)", "M007", "`re:test(CODE)`"),
         ("number: CODE", "number: {}", "M008", "has no way to a value"),
@@ -302,8 +307,11 @@ def test_the_committed_schema_is_current() -> None:
     assert committed == schema(), "run `gateway schema mapping > gateway/schemas/mapping.json`"
 
 
-def test_the_schema_offers_every_canonical_field() -> None:
-    fields = schema()["properties"]["fields"]
+def test_the_schema_offers_every_canonical_field_of_the_kind() -> None:
+    (by_kind,) = schema()["allOf"]
+    assert by_kind["if"]["properties"] == {"kind": {"const": "receipt"}}
+    assert "verdict" in by_kind["then"]["properties"]["fields"]["properties"]
+    fields = by_kind["else"]["properties"]["fields"]
     assert "billing.vat_id" in fields["properties"]
     assert fields["additionalProperties"] is False
     assert "unit_price.net" in fields["properties"]["lines"]["anyOf"][0]["properties"]["fields"]["properties"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway.documents import Order
 from gateway.mapping import Reading, load
 from gateway.mapping.selftest import shown
 from gateway.workbench.flat import flat
@@ -84,6 +85,7 @@ def _expectation(reading: Reading, header: Header) -> Expectation:
     if reading.document is None:
         codes = [problem.code for problem in reading.problems]
         return Expectation(f"record {reading.position} has problems", given, {"problems": f"[{', '.join(codes)}]"})
+    assert isinstance(reading.document, Order), "drafts are made of orders"
     values = flat(reading.document)
     expect = {path: scalar(shown(values[path])) for path in _TESTED if path in values}
     expect["lines"] = str(len(reading.document.lines))

@@ -1,0 +1,54 @@
+"""The answers of a target as a route of their own: they are taken in as every other input is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.config.model import AnswersModel
+from gateway.diagnostics import Span
+from gateway.endpoints import AfterWork, Pickup
+
+_GIVE_UP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class AnswersSpec:
+    """How a target answers. route: the route that its answers are read on. within: after that one is late.
+
+    take_away: whether a file is removed from the target once it is answered.
+    """
+
+    route: str
+    pickup: Pickup
+    give_up: timedelta
+    mapping: str
+    every: timedelta
+    within: timedelta
+    take_away: bool
+    span: Span | None
+    mapping_span: Span | None
+
+
+def answers_spec(
+    model: AnswersModel, target: str, usual: timedelta, span: Span | None, mapping_span: Span | None
+) -> AnswersSpec:
+    """The answers of the target of that id. usual: how often a source such as its endpoint is looked at."""
+    after = model.after
+    return AnswersSpec(
+        route=f"answers-{target.replace('/', '-')}",
+        pickup=Pickup(
+            folder=model.folder,
+            files=tuple(model.files),
+            after=AfterWork(action=after.action, folder=after.folder)
+            if after
+            else AfterWork(action="move", folder="done"),
+        ),
+        give_up=_GIVE_UP,
+        mapping=model.mapping,
+        every=model.every or usual,
+        within=model.within,
+        take_away=model.take_away,
+        span=span,
+        mapping_span=mapping_span,
+    )
