@@ -48,10 +48,12 @@ class Pointer:
         found = _element(content, steps, str(posting.item_id)) if content and steps else None
         if content is None or found is None:
             return structs.replace(problem, context=(*problem.context, f"at: {place}"))
+        field = self._field(posting, steps)
         return structs.replace(
             problem,
             span=_span(str(delivery.name), content, found),
-            field=self._field(posting, steps),
+            field=field,
+            context=(*problem.context, f"field: {field}") if field is not None else problem.context,
         )
 
     def _content(self, delivery: Row[tuple[object, ...]]) -> bytes | None:

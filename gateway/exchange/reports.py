@@ -22,6 +22,7 @@ from gateway.store.ledger import of_json
 _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _quarantine, _document, _timeline = tables.quarantine, tables.document, tables.timeline
 _crosswalk = tables.crosswalk
+_SETTLED = ("confirmed", "warned", "already_there")
 RouteHealth = Literal["up", "held", "down", "broken", "late"]
 
 
@@ -293,6 +294,8 @@ def _state(connection: Connection, row: Row[Any]) -> str:
         return "duplicate"
     if row.mode == "adopt":
         return "adopted"
+    if row.kind == "receipt" and not row.set_aside:
+        return "answer read"
     if row.held is not None:
         return f"held: {row.held}"
     states = set(
@@ -391,8 +394,8 @@ def _story(
                 p.item_id,
                 all_problems(p.problems),
                 p.forgotten_at,
-                p.record_id if p.state in ("confirmed", "warned", "already_there") else None,
-                p.record_number if p.state in ("confirmed", "warned", "already_there") else None,
+                p.record_id if p.state in _SETTLED else None,
+                p.record_number if p.state in _SETTLED else None,
             )
             for p in postings
         ),
@@ -407,9 +410,14 @@ def _story(
             }
             for q in aside
         ),
-        next=_story_next(line, row, spool),
+        next="nothing" if _is_settled(postings, alone=one) else _story_next(line, row, spool),
         emptied_at=row.emptied_at,
     )
+
+
+def _is_settled(postings: Sequence[Row[Any]], *, alone: bool) -> bool:
+    """Whether nothing is left to do for the one document that was asked for."""
+    return alone and bool(postings) and all(posting.state in _SETTLED for posting in postings)
 
 
 def _story_next(line: ExchangeLine, row: Row[Any], spool: str) -> str:

@@ -307,3 +307,17 @@ class TestHttpTarget(TargetContract):
         assert target.look(staged) is Look.STAGED
         target.publish(staged)
         assert [path.name for path in root.iterdir()] == ["order.xml"]
+
+    def test_take_away_removes_a_file_that_was_shipped(
+        self, root: Path, open_target: Callable[..., Target]
+    ) -> None:
+        """What was sent is the server's: it stays, and a target over HTTP cannot have `answers:`."""
+        target = open_target()
+        target.take_away(target.publish(target.stage("order.xml", b"<order/>", attempt="1")))
+        assert [path.name for path in root.iterdir()] == ["order.xml"]
+
+    def test_take_away_removes_the_done_file_too(self, root: Path, open_target: Callable[..., Target]) -> None:
+        """As the file itself, it stays."""
+        target = open_target(done_file="{name}.done")
+        target.take_away(target.publish(target.stage("order.xml", b"<order/>", attempt="1")))
+        assert sorted(path.name for path in root.iterdir()) == ["order.xml", "order.xml.done"]
