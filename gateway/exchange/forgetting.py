@@ -33,6 +33,7 @@ _WITH = ", other orders in it included"
 _SAFE = frozenset({"actor", "counts", "documents", "held", "name", "of", "posting", "scope", "size", "until"})
 _exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
 _quarantine, _document, _timeline = tables.quarantine, tables.document, tables.timeline
+_receipt = tables.receipt
 
 
 def forget(site: Site, actor: str, arguments: Arguments) -> list[Step]:
@@ -146,7 +147,9 @@ def _read_lanes(site: Site, found: Found) -> list[str]:
     lanes = {
         route.spec.read_lane
         for route in site.routes.values()
-        if found.wanted.email is not None or (route.spec.merchant, route.spec.origin) in shops
+        if found.wanted.email is not None
+        or (route.spec.merchant, route.spec.origin) in shops
+        or route.spec.answers_of is not None
     }
     return sorted(lanes)
 
@@ -155,6 +158,8 @@ def _erase(connection: Connection, found: Found, actor: str, now: str) -> None:
     for ids in in_chunks([document.id for document in found.documents]):
         connection.execute(update(_version).where(_version.c.document_id.in_(ids)).values(body=None))
         connection.execute(update(_posting).where(_posting.c.document_id.in_(ids)).values(problems=None))
+        postings = select(_posting.c.id).where(_posting.c.document_id.in_(ids))
+        connection.execute(update(_receipt).where(_receipt.c.posting_id.in_(postings)).values(body=None))
         connection.execute(update(_document).where(_document.c.id.in_(ids)).values(forgotten_at=now))
     for ids in in_chunks(found.set_aside):
         connection.execute(

@@ -23,7 +23,7 @@ from gateway.store.blobs import BlobMissing
 from gateway.store.ledger import in_chunks
 
 _exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
-_quarantine, _document, _blob = tables.quarantine, tables.document, tables.blob
+_quarantine, _document, _blob, _receipt = tables.quarantine, tables.document, tables.blob, tables.receipt
 _Value = TypeVar("_Value", int, str)
 
 
@@ -197,6 +197,12 @@ class _Search:
             for table in (_version, _posting):
                 rows = select(table.c.exchange_id).where(table.c.document_id.in_(chunk)).distinct()
                 found |= set(connection.execute(rows).scalars())
+            answers = (
+                select(_receipt.c.exchange_id)
+                .join(_posting, _posting.c.id == _receipt.c.posting_id)
+                .where(_posting.c.document_id.in_(chunk))
+            )
+            found |= set(connection.execute(answers).scalars())
         return found
 
     def _deliveries(self, connection: Connection) -> list[StoredDelivery]:

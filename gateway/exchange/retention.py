@@ -165,6 +165,8 @@ class _Turn:
         bodies = update(_version).where(_version.c.exchange_id.in_(ids), _version.c.body.is_not(None))
         connection.execute((bodies if aged else bodies.where(~_is_needed())).values(body=None))
         connection.execute(update(_posting).where(_posting.c.exchange_id.in_(ids)).values(problems=None))
+        answers = update(tables.receipt).where(tables.receipt.c.exchange_id.in_(ids))
+        connection.execute(answers.values(body=None))
         connection.execute(
             update(_quarantine).where(_quarantine.c.exchange_id.in_(ids)).values(fragment=None, problems="[]")
         )

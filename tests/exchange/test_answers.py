@@ -6,14 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway.clock import SystemClock, from_text
 from gateway.config import load
 from gateway.daemon.once import run_once
 from gateway.diagnostics import render_all
 from gateway.exchange.lateness import unanswered
+from gateway.store import tables
 from tests.exchange.answers import ORDER, Item, booked, busy, detail, duplicate, rejected, response
-from tests.exchange.conftest import QuickClock, TestSite
+from tests.exchange.conftest import QuickClock, TestSite, contents
 from tests.exchange.shop import ShopOrder, export
 
 TARGET = "    folder: pohoda\n"
@@ -321,3 +323,53 @@ def test_an_answer_that_does_not_come_is_late(site: TestSite) -> None:
     site.do("release", delivery["id"])
     assert run_once(load(site.config_path), clock=LaterClock()).status.matters == ()  # type: ignore[union-attr]
     assert [posting[1:] for posting in site.postings()] == [("already_there", "settled by hand")]
+
+
+# -- what is kept of it ------------------------------------------------------------------------------------
+
+
+def test_what_an_answer_quotes_of_a_person_is_forgotten_with_the_order(site: TestSite) -> None:
+    send(site, "1001")
+    place = ORDER.format(1) + "/ord:orderHeader/ord:partnerIdentity/typ:address/typ:name"
+    quoting = detail("warning", "603", "Hodnota byla při importu změněna.", place, "Kvido Zlatohradek")
+    answer(site, "shop-main_order_1001.xml", booked("1001", body=quoting))
+    assert found_below_the_spool(site, "Kvido Zlatohradek") != []
+    site.do("forget", "1001")
+    assert found_below_the_spool(site, "Kvido Zlatohradek") == []
+    # and the order is known, with its number there
+    (posting,) = site.story("1001")[0].postings
+    assert (posting.state, posting.record_number) == ("warned", "26OP00107")
+
+
+def found_below_the_spool(site: TestSite, text: str) -> list[str]:
+    there = contents(site.folder / "spool", "**/*")
+    return [
+        path.name
+        for path, content in there.items()
+        if text.encode() in content or text.encode("cp1250") in content
+    ]
+
+
+def test_retention_removes_an_answer_and_keeps_what_it_settled(site: TestSite) -> None:
+    send(site, "1001")
+    answer(site, "shop-main_order_1001.xml", booked("1001"))
+    run_once(load(site.config_path), clock=MuchLaterClock())
+    (story,) = site.story("1001")
+    assert story.emptied_at is not None
+    assert (story.postings[0].state, story.postings[0].record_number) == ("confirmed", "26OP00107")
+    with site.open() as opened, opened.ledger.read() as connection:
+        assert connection.execute(select(tables.receipt.c.body)).scalars().all() == [None]
+
+
+def test_retention_keeps_what_was_rejected(site: TestSite) -> None:
+    send(site, "1001")
+    answer(site, "shop-main_order_1001.xml", rejected("1001", ORDER.format(1), "x"))
+    run_once(load(site.config_path), clock=MuchLaterClock())
+    assert site.story("1001")[0].emptied_at is None
+
+
+class MuchLaterClock(QuickClock):
+    """The real time, years on."""
+
+    def now(self):  # type: ignore[no-untyped-def]
+        return SystemClock().now() + timedelta(days=1000)
