@@ -15,6 +15,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from gateway.endpoints.trust import trusting
 from gateway.errors import HostNotTrusted
 
 _TLS_ENDS = 2.0
@@ -22,9 +23,11 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 def tls_context(ca_file: Path | None, fingerprint: str | None, newest: str | None) -> ssl.SSLContext:
-    """The rules of a connection: a chain up to a known authority, or one certificate known by its fingerprint."""
-    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    """The rules of a connection: a chain up to a known authority, or one certificate known by its fingerprint.
+
+    Raises EndpointRefused where `ca_file` cannot be used.
+    """
+    context = trusting(ca_file)
     if newest is not None:
         context.maximum_version = VERSIONS[newest]
     if fingerprint is not None:

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from gateway.endpoints.http_answer import REDIRECTS, Answer
 from gateway.endpoints.pace import Pace
+from gateway.endpoints.trust import trusting
 from gateway.errors import (
     EndpointError,
     EndpointRefused,
@@ -202,14 +203,7 @@ class HttpConnection:
             # httpx and httpcore tell every address with its query, which is where shops put their secrets.
             for name in ("httpx", "httpcore"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            try:
-                ca_file = self._options.ca_file
-                trusted = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-            except (OSError, ssl.SSLError) as error:
-                raise EndpointRefused(
-                    f"`ca_file` cannot be used: {error.strerror or 'it holds no certificate'}", code="E010"
-                ) from error
-            trusted.minimum_version = ssl.TLSVersion.TLSv1_2
+            trusted = trusting(self._options.ca_file)
             try:
                 self._client = httpx.Client(
                     verify=trusted,
@@ -219,7 +213,9 @@ class HttpConnection:
                 )
             except ValueError as error:
                 raise EndpointRefused(
-                    "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is no address", code="E009"
+                    "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is no address",
+                    code="E009",
+                    help="correct the variable where the gateway is started, such as http://proxy.example.com:3128",
                 ) from error
         return self._client
 

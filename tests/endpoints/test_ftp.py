@@ -196,3 +196,17 @@ def test_probe_says_how_many_names_it_found(root: Path) -> None:
     (root / "a.xml").write_bytes(b"")
     with ftp_server(root) as server:
         assert endpoint(server).probe() == "login ok, 1 names in /"
+
+
+def test_a_certificate_file_that_cannot_be_used_is_refused_and_not_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing\n", encoding="utf-8")
+    for name, why in (("none.pem", "No such file or directory"), ("empty.pem", "it holds no certificate")):
+        options = FtpOptions(
+            host="127.0.0.1", port=9, user=USER, password=SecretStr(PASSWORD), tls="explicit", ca_file=Path(name)
+        )
+        with pytest.raises(EndpointRefused) as caught:
+            FtpEndpoint("ftp", options, root=tmp_path).probe()
+        assert (caught.value.code, caught.value.message) == (
+            "E010",
+            f"`ca_file` {tmp_path / name} cannot be used: {why}",
+        )

@@ -563,8 +563,15 @@ def test_no_redirect_leads_from_https_to_http(https: RunningHttp, server: Runnin
 
 
 def test_a_certificate_file_that_is_not_there_is_told(https: RunningHttp, tmp_path: Path) -> None:
-    assert refused(https, ca_file=tmp_path / "none.pem").message == (
-        "`ca_file` cannot be used: No such file or directory"
+    error = refused(https, ca_file=tmp_path / "none.pem")
+    assert (error.code, error.message, error.help) == (
+        "E010",
+        f"`ca_file` {tmp_path / 'none.pem'} cannot be used: No such file or directory",
+        "name a file with the authority's certificate in PEM form, which begins with BEGIN CERTIFICATE",
+    )
+    (tmp_path / "empty.pem").write_text("nothing\n", encoding="utf-8")
+    assert refused(https, ca_file=tmp_path / "empty.pem").message == (
+        f"`ca_file` {tmp_path / 'empty.pem'} cannot be used: it holds no certificate"
     )
 
 
