@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,47 +36,79 @@ def probe(
     for name in names or ():
         if name not in config.endpoints and not (name == "alerts" and config.alerts):
             raise UsageError(f"there is no endpoint `{name}`; known: {', '.join(config.endpoints) or 'none'}")
-    rows = []
-    for name in names or config.endpoints:
-        started, problem, said = monotonic(), None, ""
-        try:
-            said = _probe(config, name)
-        except EndpointError as error:
-            problem, said = error, error.message
-        rows.append((name, problem, said, monotonic() - started))
+    rows = [row for name in names or config.endpoints for row in _looked_at(config, name)]
     if as_json:
-        terminal.json(
-            [
-                {"endpoint": name, "ok": not problem, "said": said, "seconds": round(seconds, 3)}
-                | ({"code": problem.code, "help": problem.help} if problem else {})
-                for name, problem, said, seconds in rows
-            ]
-        )
+        terminal.json([row.as_json() for row in rows])
     else:
-        for name, problem, said, seconds in rows:
-            mark = terminal.mark("bad" if problem else "good")
-            terminal.result(f"{mark} {name}  {printable(said)}  ({seconds:.2f} s)")
-            if problem is not None and problem.help:
-                terminal.result(f"  help: {problem.help}")
-        bad = [problem for _, problem, _, _ in rows if problem is not None]
+        for row in rows:
+            mark = terminal.mark("bad" if row.problem else "good")
+            terminal.result(f"{mark} {row.shown}  {printable(row.said)}  ({row.seconds:.2f} s)")
+            if row.problem is not None and row.problem.help:
+                terminal.result(f"  help: {row.problem.help}")
+        bad = [row.problem for row in rows if row.problem is not None]
         terminal.result(f"next: `gateway explain {bad[0].code}`" if bad else "next: `gateway run`")
-    if any(problem for _, problem, _, _ in rows):
+    if any(row.problem for row in rows):
         raise typer.Exit(EndpointError.exit_code)
 
 
-def _probe(config: Config, name: str) -> str:
-    """What was found at an endpoint; `alerts` sends a test message. Raises EndpointError."""
+@dataclass(frozen=True)
+class _Row:
+    """What was found at an endpoint, or of the ini that one of its targets has there."""
+
+    endpoint: str
+    target: str | None
+    problem: EndpointError | None
+    said: str
+    seconds: float
+
+    @property
+    def shown(self) -> str:
+        """What it is about."""
+        return self.endpoint if self.target is None else f"{self.endpoint} → {self.target}"
+
+    def as_json(self) -> dict[str, object]:
+        """The row for programs."""
+        about = {"endpoint": self.endpoint} | ({"target": self.target} if self.target else {})
+        found = {"ok": not self.problem, "said": self.said, "seconds": round(self.seconds, 3)}
+        why = {"code": self.problem.code, "help": self.problem.help} if self.problem else {}
+        return {**about, **found, **why}
+
+
+def _looked_at(config: Config, name: str) -> Iterator[_Row]:
+    """An endpoint, and if it is in order, the inis of POHODA that its targets have there."""
+    from gateway.cli.pohoda import probe_ini
     from gateway.endpoints import open_endpoint
 
-    if name not in config.endpoints and config.alerts is not None:
-        from gateway.exchange.alerts import send_test
-
-        return send_test(config.alerts)
+    if name not in config.endpoints:
+        yield _row(lambda: _test_message(config), name)
+        return
     endpoint = open_endpoint(name, config.endpoints[name], config.site)
     try:
-        return endpoint.probe()
+        found = _row(endpoint.probe, name)
+        yield found
+        targets = {target.id: target for route in config.routes.values() for target in route.to}
+        for target in targets.values() if found.problem is None else ():
+            if target.endpoint == name and target.answers is not None and target.answers.ini is not None:
+                yield _row(partial(probe_ini, endpoint, target), name, target.id)
     finally:
         endpoint.close()
+
+
+def _row(look: Callable[[], str], name: str, target: str | None = None) -> _Row:
+    started = monotonic()
+    try:
+        said = look()
+    except EndpointError as error:
+        return _Row(name, target, error, error.message, monotonic() - started)
+    return _Row(name, target, None, said, monotonic() - started)
+
+
+def _test_message(config: Config) -> str:
+    """Send a test message to who is to be alerted. Raises EndpointError."""
+    from gateway.exchange.alerts import send_test
+
+    assert config.alerts is not None, "`alerts` is refused where there are none"
+    return send_test(config.alerts)
 
 
 def trust_host(

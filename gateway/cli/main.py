@@ -143,6 +143,7 @@ def _rooms() -> Iterable[Any]:
         converting,
         explaining,
         operate,
+        pohoda,
         safekeeping,
         starting,
         testing,
@@ -150,7 +151,7 @@ def _rooms() -> Iterable[Any]:
     )
 
     yield from (author, checking, testing, workbench, comparing, converting, explaining, operate, connect)
-    yield from (safekeeping, starting)
+    yield from (pohoda, safekeeping, starting)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ class AnswersSpec:
     """How a target answers. route: the route that its answers are read on. within: after that one is late.
 
     take_away: whether a file is removed from the target once it is answered.
+    ini: the name of POHODA's ini in the target's folder, where `gateway probe` is to look at it.
     """
 
     route: str
@@ -26,6 +27,7 @@ class AnswersSpec:
     every: timedelta
     within: timedelta
     take_away: bool
+    ini: str | None
     span: Span | None
     mapping_span: Span | None
 
@@ -49,6 +51,7 @@ def answers_spec(
         every=model.every or usual,
         within=model.within,
         take_away=model.take_away,
+        ini=model.ini,
         span=span,
         mapping_span=mapping_span,
     )

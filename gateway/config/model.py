@@ -116,11 +116,21 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _ini_name(value: str) -> str:
+    trouble = name_trouble(value)
+    if trouble is not None:
+        raise ValueError(f"this cannot be a file's name: {trouble}")
+    if not value.lower().endswith(".ini"):
+        raise ValueError("the name ends in `.ini`, such as `pohoda.ini`: POHODA would import another file")
+    return value
+
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 DoneFile = Annotated[str, AfterValidator(_done_file)]
 Temporary = Annotated[str, AfterValidator(_temporary)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 FileName = Annotated[str, AfterValidator(_file_name)]
+IniName = Annotated[str, AfterValidator(_ini_name)]
 _SPAN = WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[a-z]+\s*$"})
 Duration = Annotated[timedelta, BeforeValidator(_duration), _SPAN]
 KeptFor = Annotated[timedelta, BeforeValidator(_kept_for), _SPAN]
@@ -260,6 +270,11 @@ class AnswersModel(Model):
     take_away: bool = Field(
         default=True,
         description="remove a file from the target once it is answered; POHODA reads again whatever lies there",
+    )
+    ini: IniName | None = Field(
+        default=None,
+        description="the ini of Pohoda.exe /XML in the target's folder, such as `pohoda.ini`; `gateway probe` "
+        "looks whether it switches the duplicate check on",
     )
 
 

@@ -27,8 +27,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
         yield running
 
 
-def use_sftp(site: TestSite, server: RealServer) -> None:
-    folder = server.root / "pohoda"
+def use_sftp(site: TestSite, server: RealServer, name: str = "pohoda") -> None:
+    folder = server.root / name
     folder.mkdir(exist_ok=True)
     site.configure(
         endpoints=f"  office: {{type: sftp, host: 127.0.0.1, port: {server.port}, user: {server.user}, "
@@ -79,6 +79,24 @@ def test_a_host_is_trusted_once_its_fingerprint_was_compared_and_then_orders_go_
     site.run()
     names = sorted(path.name for path in (server.root / "pohoda").iterdir())
     assert names == ["shop-main_order_1001.xml", "shop-main_order_1002.xml"]
+
+
+def test_probe_looks_through_the_server_at_the_ini_of_pohoda(site: TestSite, server: RealServer) -> None:
+    # given a server whose folder has an ini for Pohoda.exe, and a target that names it
+    use_sftp(site, server, "unit")
+    folder = server.root / "unit"
+    config = site.config_path.read_text(encoding="utf-8")
+    answers = f"    answers: {{folder: {folder}/response, ini: pohoda.ini}}\n"
+    site.config_path.write_text(config.replace(f"{folder}\n", f"{folder}\n{answers}", 1), encoding="utf-8")
+    key = gateway(site.config_path, "trust-host", "office").stdout.split()[-1]
+    gateway(site.config_path, "trust-host", "office", "--fingerprint", key)
+    for value, code in (("0", 6), ("1", 0)):
+        # when it is probed
+        (folder / "pohoda.ini").write_bytes(f"[XML]\r\ncheck_duplicity={value}\r\n".encode())
+        told = gateway(site.config_path, "probe", "office")
+        # then what the ini says decides
+        assert (told.returncode, told.stderr) == (code, "")
+        assert f" office → pohoda  {folder}/pohoda.ini has `check_duplicity={value}`" in told.stdout
 
 
 def test_only_sftp_has_host_keys(site: TestSite) -> None:

@@ -25,6 +25,7 @@ COMMANDS += [
     "forget",
     "probe",
     "trust-host",
+    "pohoda-ini",
     "backup",
     "restore",
     "new",
