@@ -176,9 +176,42 @@ class Resolver:
         targets = {target.id: (spec, target) for spec in found.values() for target in spec.to}
         for spec, target in targets.values():
             answers = target.answers
-            if answers is not None and self._has_a_folder(answers.route, found, at=answers.span):
+            if answers is None or self._is_in_the_way(target, answers, targets):
+                continue
+            if self._has_a_folder(answers.route, found, at=answers.span):
                 found[answers.route] = _reading_answers(spec, target, answers)
         return found
+
+    def _is_in_the_way(
+        self, target: TargetSpec, answers: AnswersSpec, targets: dict[str, tuple[RouteSpec, TargetSpec]]
+    ) -> bool:
+        """Whether its answers would be taken by somebody else, or it would take what is not one."""
+        folder = _plain(answers.pickup.folder)
+        clashes = [
+            other.id
+            for _, other in targets.values()
+            if other.endpoint == target.endpoint
+            and (
+                _plain(other.dropoff.folder) == folder
+                or (
+                    other.id != target.id
+                    and other.answers is not None
+                    and _plain(other.answers.pickup.folder) == folder
+                )
+            )
+        ]
+        if clashes:
+            own = target.id in clashes
+            whose = "its own files are" if own else f"the files or answers of `{clashes[0]}` are"
+            self._problems.append(
+                Problem(
+                    code="C003",
+                    message=f"the answers of `{target.id}` are in the folder where {whose}",
+                    span=answers.span,
+                    help="give the answers of each target a folder of their own, such as `folder: in/response`",
+                )
+            )
+        return bool(clashes)
 
     def _has_a_folder(self, name: str, others: Iterable[str], *, at: Span | None = None) -> bool:
         """Whether the route's name can be that of its folder in the spool, and of no other route's."""
@@ -386,6 +419,10 @@ class Resolver:
             if location in file.spans:
                 return file.span(location, key=key)
         return None if exact else self._files[0].span(location, key=key)
+
+
+def _plain(folder: str) -> str:
+    return "/".join(part for part in folder.lower().split("/") if part not in ("", "."))
 
 
 def _usual_interval(endpoint: EndpointModel | None) -> timedelta:

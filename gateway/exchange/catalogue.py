@@ -47,6 +47,7 @@ class PostingFact:
     generation: int
     delivery_id: str | None = None
     delivery_state: str | None = None
+    was_there: bool = False
     alone: bool = True
 
     @property
@@ -56,8 +57,9 @@ class PostingFact:
 
     @property
     def can_be_withdrawn(self) -> bool:
-        """Whether it has not left yet, and no other document travels with it."""
-        return self.state == "planned" and self.alone and self.delivery_state in ("drafted", "deferred")
+        """Whether it has never left, and no other document travels with it."""
+        waits = self.delivery_state in ("drafted", "deferred") and not self.was_there
+        return self.state == "planned" and self.alone and waits
 
 
 def known(
@@ -137,7 +139,12 @@ def postings_of(
             select(func.count()).select_from(others).where(others.c.delivery_id == _posting.c.delivery_id)
         ).scalar_subquery()
         statement = (
-            select(_posting, _delivery.c.state.label("delivery_state"), together.label("together"))
+            select(
+                _posting,
+                _delivery.c.state.label("delivery_state"),
+                _delivery.c.published_at,
+                together.label("together"),
+            )
             .join(_exchange, _exchange.c.id == _posting.c.exchange_id)
             .join(_delivery, _delivery.c.id == _posting.c.delivery_id, isouter=True)
             .where(
@@ -159,6 +166,7 @@ def postings_of(
                 row.generation,
                 row.delivery_id,
                 row.delivery_state,
+                row.published_at is not None,
                 row.together <= 1,
             )
             for row in connection.execute(statement)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, func, or_, select, update
 
 from gateway.clock import to_text
 from gateway.diagnostics import Problem
@@ -56,6 +56,7 @@ class _Due:
     place: str | None
     publish_begun: bool
     waits: bool  # for its fixed name
+    was_there: bool = False  # it was delivered before, and its receiver wants it again
     over: int | None = None  # the size of the earlier file of ours that it replaces, in a window
 
 
@@ -129,6 +130,12 @@ class Courier:
                     tables.DUE,
                     _exchange.c.planned_at.is_not(None),
                     or_(_exchange.c.held.is_(None), _delivery.c.state == "shipping"),
+                    or_(
+                        _delivery.c.state != "deferred",
+                        _delivery.c.published_at.is_(None),
+                        _delivery.c.due_at.is_(None),
+                        _delivery.c.due_at <= self._site.ledger.now(),
+                    ),
                 )
                 .order_by(_delivery.c.sequence)
                 .limit(_BATCH)
@@ -146,6 +153,7 @@ class Courier:
                 r.place,
                 publish_begun=bool(r.publish_begun),
                 waits=_waits(r.problem),
+                was_there=r.published_at is not None,
             )
             for r in rows
         ]
@@ -153,18 +161,20 @@ class Courier:
     def _answered(self) -> Sequence[Row[tuple[object, ...]]]:
         """The files that are answered and still lie at the target, unless a later one has their name by now."""
         later = _delivery.alias("later")
+        in_publish = (later.c.state == "shipping") & (later.c.publish_begun == 1)
         with self._site.ledger.read() as connection:
             return connection.execute(
                 select(_delivery)
                 .where(
                     _delivery.c.target == self._target.spec.id,
                     tables.TO_TAKE_AWAY,
+                    or_(_delivery.c.take_away_due.is_(None), _delivery.c.take_away_due <= self._site.ledger.now()),
                     ~select(later.c.id)
                     .where(
                         later.c.target == _delivery.c.target,
                         later.c.name == _delivery.c.name,
                         later.c.sequence > _delivery.c.sequence,
-                        later.c.state.in_(("shipping", "delivered")),
+                        (later.c.state == "delivered") | in_publish,
                     )
                     .exists(),
                 )
@@ -172,12 +182,24 @@ class Courier:
             ).all()
 
     def _take_away(self, side: Target, row: Row[tuple[object, ...]]) -> None:
-        """Remove a file whose answer was read: a receiver that reads its folder again must not find it."""
-        side.take_away(Written(str(row.name), int(row.size)))
+        """Remove a file whose answer was read: a receiver that reads its folder again must not find it.
+
+        What may not be removed is told and tried again later; the others are shipped meanwhile.
+        """
         now = self._site.ledger.now()
+        values: dict[str, str | None] = {"taken_away_at": now, "take_away_error": None}
+        try:
+            side.take_away(Written(str(row.name), int(row.size)))
+        except (HostUnreachable, PartnerRefused):
+            raise
+        except EndpointError as error:
+            again = to_text(self._site.clock.now() + LONGEST_DELAY)
+            values = {"take_away_due": again, "take_away_error": error.message}
+            emit("not_taken_away", level="warning", delivery=row.id, name=row.name, reason=error.message)
         with self._site.ledger.write(self._lease) as connection:
-            connection.execute(update(_delivery).where(_delivery.c.id == row.id).values(taken_away_at=now))
-            tell(connection, now, "taken_away", exchange=str(row.exchange_id), delivery=str(row.id))
+            connection.execute(update(_delivery).where(_delivery.c.id == row.id).values(**values))
+            if values.get("taken_away_at") is not None:
+                tell(connection, now, "taken_away", exchange=str(row.exchange_id), delivery=str(row.id))
 
     def _ship(self, side: Target, row: _Due) -> RetryAt | WaitUntil | None:
         """Bring one delivery on its way; a RetryAt where the lane has to wait."""
@@ -190,6 +212,8 @@ class Courier:
                 elif self._has_moved(side, row) or self._was_published(side, row, staged):
                     return None
                 self._publish(side, row, staged, sure=not row.publish_begun)
+            elif row.was_there and self._lies_there(side, row):
+                self._delivered(row, found="there still")
             else:
                 staged = self._stage(side, row)
                 if staged is None:
@@ -209,6 +233,11 @@ class Courier:
             problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
             self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
         return None
+
+    def _lies_there(self, side: Target, row: _Due) -> bool:
+        """Whether a file that is to be sent again was never taken away: then its receiver finds it anyway."""
+        staged = side.named(row.name, row.size, attempt=_attempt(row, row.attempts + 1))
+        return side.look(staged) is Look.PUBLISHED and self._begin(side, row, staged, only_from=WAITS)
 
     def _stage(self, side: Target, row: _Due) -> Staged | None:
         """Upload under a temporary name, and commit that it is there; None where it was withdrawn meanwhile."""
@@ -243,6 +272,8 @@ class Courier:
             publish_begun=1,
             answered_at=None,
             taken_away_at=None,
+            take_away_due=None,
+            take_away_error=None,
         )
 
     def _wait_for_the_name(self, row: _Due, staged: Staged | None) -> WaitUntil:
@@ -269,7 +300,7 @@ class Courier:
             help=f"look there; then `gateway release {row.id}` (it arrived) or "
             f"`gateway retry {row.id} --send-again` (it did not)",
         )
-        self._note(row, "in_doubt", problem=problem, told="in_doubt")
+        self._note(row, "in_doubt", only_from=("shipping",), problem=problem, told="in_doubt")
         return True
 
     def _publish(self, side: Target, row: _Due, staged: Staged, *, sure: bool) -> None:
@@ -317,7 +348,7 @@ class Courier:
                 f"arrived), `gateway retry {row.id}` (it looks again) or `gateway retry {row.id} --send-again` "
                 "(it did not)",
             )
-            self._note(row, "in_doubt", problem=problem, told="in_doubt")
+            self._note(row, "in_doubt", only_from=("shipping",), problem=problem, told="in_doubt")
             return True
         if found in (Look.STAGED, Look.UNMARKED):
             return False
@@ -328,7 +359,7 @@ class Courier:
                 help=f"compare the two; then `gateway release {row.id}` (ours arrived) or "
                 f"`gateway retry {row.id} --send-again` (it did not)",
             )
-            self._note(row, "in_doubt", problem=problem, told="in_doubt")
+            self._note(row, "in_doubt", only_from=("shipping",), problem=problem, told="in_doubt")
             return True
         self._delivered(row, found="taken by the receiver" if found is Look.ABSENT else "there already")
         return True
@@ -373,11 +404,20 @@ class Courier:
     def _delivered(self, row: _Due, found: str | None = None) -> None:
         now = self._site.ledger.now()
         with self._site.ledger.write(self._lease) as connection:
-            connection.execute(
+            settled = connection.execute(
                 update(_delivery)
-                .where(_delivery.c.id == row.id)
-                .values(state="delivered", settled_at=now, problem=None, due_at=None, attempts=row.attempts + 1)
-            )
+                .where(_delivery.c.id == row.id, _delivery.c.state == "shipping")
+                .values(
+                    state="delivered",
+                    settled_at=now,
+                    published_at=func.coalesce(_delivery.c.published_at, now),
+                    problem=None,
+                    due_at=None,
+                    attempts=row.attempts + 1,
+                )
+            ).rowcount
+            if not settled:  # its answer was read before this, and said more
+                return
             mark_sent(connection, row.id, now)
             tell(
                 connection, now, "delivered", exchange=row.exchange_id, delivery=row.id, name=row.name, found=found

@@ -298,7 +298,9 @@ class Intake:
             return exchange_id
 
     def _seen_again(self, connection: Connection, entry: Entry, stored: StoredBlob, now: str) -> str | None:
-        """An identical poll of a file that stays at its source only moves `last_seen`."""
+        """An identical poll of a file that stays at its source only moves `last_seen`; an answer always counts."""
+        if self._route.spec.answers_of is not None:
+            return None
         row = connection.execute(
             select(_exchange)
             .where(_exchange.c.route == self._route.spec.name, _exchange.c.input_name == entry.name)

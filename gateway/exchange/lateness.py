@@ -42,8 +42,8 @@ def lateness(site: Site, connection: Connection, spec: RouteSpec) -> Problem | N
     )
 
 
-def unanswered(site: Site, connection: Connection, spec: TargetSpec) -> tuple[str, Problem] | None:
-    """Since when a target owes answers beyond their time, and what to do; None where it owes none.
+def unanswered(site: Site, connection: Connection, spec: TargetSpec) -> tuple[str, str, Problem] | None:
+    """Since when a target owes answers beyond their time, the first such delivery, and what to do; or None.
 
     What was sent before its answers were read at all is not expected to be answered.
     """
@@ -53,25 +53,29 @@ def unanswered(site: Site, connection: Connection, spec: TargetSpec) -> tuple[st
     began = connection.execute(select(_state.c.known_since).where(_state.c.route == answers.route)).scalar()
     if began is None:
         return None
-    count, oldest = connection.execute(
-        select(func.count(), func.min(_delivery.c.settled_at)).where(
-            _delivery.c.target == spec.id,
-            tables.UNANSWERED,
-            _delivery.c.settled_at >= began,
-            _delivery.c.settled_at < to_text(site.clock.now() - answers.within),
-            select(_posting.c.id)
-            .where(_posting.c.delivery_id == _delivery.c.id, _posting.c.state == "sent")
-            .exists(),
-        )
-    ).one()
-    if not count:
+    overdue = (
+        _delivery.c.target == spec.id,
+        tables.UNANSWERED,
+        _delivery.c.settled_at >= began,
+        _delivery.c.settled_at < to_text(site.clock.now() - answers.within),
+        select(_posting.c.id).where(_posting.c.delivery_id == _delivery.c.id, _posting.c.state == "sent").exists(),
+    )
+    first = connection.execute(select(_delivery).where(*overdue).order_by(_delivery.c.settled_at).limit(1)).first()
+    if first is None:
         return None
+    count = connection.execute(select(func.count()).select_from(_delivery).where(*overdue)).scalar_one()
+    oldest = str(first.settled_at)
     within = _span(answers.within.total_seconds())
-    return oldest, Problem(
-        code="R007",
-        message=f"{spec.id} has not answered {plural(count, 'file')} within {within}; the first is of "
-        f"{_when(from_text(oldest))}",
-        help="look whether it still imports; `gateway release` of a delivery settles it unanswered",
+    return (
+        oldest,
+        str(first.id),
+        Problem(
+            code="R007",
+            message=f"{spec.id} has not answered {plural(count, 'file')} within {within}; the first is of "
+            f"{_when(from_text(oldest))}",
+            help=f"look whether it still imports; `gateway retry {first.id} --send-again` sends the first of them "
+            f"once more, `gateway release {first.id}` settles it unanswered",
+        ),
     )
 
 

@@ -15,6 +15,10 @@ _exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.postin
 _quarantine, _document = tables.quarantine, tables.document
 
 
+_OFTEN = 5
+"""How often a receiver may be busy before somebody is told."""
+
+
 class OpenMatter(msgspec.Struct, frozen=True):
     """Something that waits for a person, in one line, with the command that settles it."""
 
@@ -60,7 +64,7 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
                 row.first_seen,
                 reason.message if reason else "",
                 f"gateway show {name}"
-                if not row.identity.startswith("sha256:")
+                if not row.identity.startswith("sha256:") and row.kind != "receipt"
                 else f"gateway show {row.exchange_id}",
             )
         )
@@ -102,6 +106,21 @@ def _set_aside_and_held(connection: Connection) -> list[OpenMatter]:
                 f"gateway {'show' if row.state == 'in_doubt' else 'retry'} {row.id}",
             )
         )
+    for row in connection.execute(
+        select(_delivery).where(tables.TO_TAKE_AWAY, _delivery.c.take_away_error.is_not(None))
+    ):
+        said, do = f"{row.take_away_error}", f"gateway show {row.id}"
+        found.append(OpenMatter("not taken away", row.name, row.route, row.answered_at, said, do))
+    busy = select(_delivery).where(
+        tables.DUE,
+        _delivery.c.state == "deferred",
+        _delivery.c.published_at.is_not(None),
+        _delivery.c.attempts >= _OFTEN,
+    )
+    for row in connection.execute(busy):
+        reason = first_problem(row.problem)
+        said = reason.message if reason else ""
+        found.append(OpenMatter("busy", row.name, row.route, row.published_at, said, f"gateway show {row.id}"))
     owed = select(tables.ack).where(tables.ack.c.done_at.is_(None), tables.ack.c.error.is_not(None))
     found += [
         OpenMatter("not put away", row.name, row.route, "", f"{row.error}", f"gateway show {row.exchange_id}")
@@ -131,8 +150,8 @@ def _unanswered(site: Site, connection: Connection) -> list[OpenMatter]:
     for target in site.targets().values():
         overdue = unanswered(site, connection, target.spec)
         if overdue is not None and target.spec.answers is not None:
-            since, problem = overdue
-            do = f"gateway status --route {target.spec.answers.route}"
+            since, delivery, problem = overdue
+            do = f"gateway show {delivery}"
             found.append(
                 OpenMatter("no answer", target.spec.id, target.spec.answers.route, since, problem.message, do)
             )

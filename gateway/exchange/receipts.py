@@ -8,14 +8,17 @@ ours is set aside with its problem.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
+from gateway.clock import to_text
 from gateway.diagnostics import Problem
-from gateway.documents import Receipt, Remark, RemarkLevel, Verdict, encode
-from gateway.exchange import drafts
+from gateway.documents import Receipt, Verdict, encode
+from gateway.exchange import drafts, remarks
+from gateway.exchange.correlation import Meanings, Meant
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.holds import put_on_hold
 from gateway.exchange.planning import Record
@@ -26,9 +29,10 @@ from gateway.store import tables
 from gateway.store.ledger import LaneLease, insert_into, tell
 from gateway.telemetry import emit
 
-_exchange, _delivery, _posting, _document = tables.exchange, tables.delivery, tables.posting, tables.document
+_exchange, _delivery, _posting = tables.exchange, tables.delivery, tables.posting
 _OPEN = ("sent", "planned", "rejected")
-_IN_ORDER = ("confirmed", "warned", "already_there")
+UNANSWERED = "unanswered"
+"""The reason of a posting that a person settled because no answer came: one that comes late still counts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,21 @@ class _Answer:
     receipt: Receipt
 
 
+@dataclass(frozen=True)
+class _Said:
+    """One answer about one posting: what it leads to, and what is told of it."""
+
+    answer: _Answer
+    posting: Row[Any]
+    state: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def settles(self) -> bool:
+        """One that is in order already stays so, whatever a later answer says."""
+        return self.posting.state in _OPEN or self.posting.reason == UNANSWERED
+
+
 @dataclass
 class _Settled:
     """What an answer led to."""
@@ -47,6 +66,7 @@ class _Settled:
     refused: str | None = None
     again: set[str] = field(default_factory=set)
     set_aside: list[Record] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
 
 
 def settle(
@@ -57,27 +77,38 @@ def settle(
     target_id = str(route.spec.answers_of)
     target = site.targets().get(target_id)
     now = site.ledger.now()
-    with site.ledger.read() as connection:
-        pointer = Pointer(site, connection, target)
-        planned = [(answer, *_meant(connection, target_id, str(row.input_name), answer)) for answer in answers]
-        problems = {
-            str(posting.id): _problems(target_id, posting, delivery, answer.receipt, pointer)
-            for answer, delivery, postings in planned
-            for posting in postings
-        }
     settled = _Settled(set_aside=list(unreadable))
-    with site.ledger.write(lease) as connection:
-        for answer, delivery, postings in planned:
-            if not postings:
+    with site.ledger.read() as connection:
+        known = _settled_before(connection, row)
+        answers = [answer for answer in answers if answer.record.position not in known]
+        meanings = Meanings(connection, target_id, str(row.input_name))
+        pointer = Pointer(site, connection, target)
+        meant: list[tuple[_Answer, Meant]] = []
+        for answer in answers:
+            found = meanings.of(answer.receipt)
+            if found is None:
                 settled.set_aside.append(_orphan(answer, target_id))
                 continue
-            _arrived(connection, target, delivery, now)
-            for posting in postings:
-                said = problems[str(posting.id)]
-                _keep(connection, row, target_id, answer, posting, now)
-                _apply(connection, settled, target_id, answer.receipt, posting, said, now)
+            meant.append((answer, found))
+            settled.healed.append(answer.record.key or f"sha256:{answer.record.fingerprint}")
+        said = [
+            _said(connection, target_id, answer, posting, found, pointer)
+            for answer, found in meant
+            if found.delivery is not None
+            for posting in found.postings
+        ]
+    with site.ledger.write(lease) as connection:
+        for delivery in {
+            found.delivery.id: found.delivery for _, found in meant if found.delivery is not None
+        }.values():
+            _arrived(connection, delivery, now)
+        _keep(connection, row, target_id, meant, now)
+        for each in said:
+            _apply(connection, settled, each, now)
+        for found in {found.delivery.id: found for _, found in meant if found.delivery is not None}.values():
+            _answered(site, connection, target, found, settled, now)
         drafts.set_aside(connection, route, str(row.id), settled.set_aside, now)
-        _send_again(site, connection, target, settled, now)
+        drafts.heal(connection, route, str(row.id), settled.healed, now)
         if target is not None:
             site.lanes.wake(connection, target.lane)
         _close(connection, row, len(answers) + len(unreadable), settled, now)
@@ -98,135 +129,186 @@ def settle(
 def _read(route: PreparedRoute, path: Path, shown_as: str) -> tuple[list[_Answer], list[Record]]:
     answers, unreadable = [], []
     for reading in route.mapping.read(path, shown_as=shown_as):
+        receipt = reading.document if isinstance(reading.document, Receipt) else None
         record = Record(
             position=reading.position,
             line=reading.line,
-            key=reading.key if reading.document is None or reading.document.item else None,  # type: ignore[union-attr]
+            key=reading.key if receipt is None or receipt.item else None,
             document=None,
             problems=tuple(reading.problems),
             fingerprint=reading.fingerprint(),
             fragment=reading.keep_fragment(),
         )
-        if isinstance(reading.document, Receipt):
-            answers.append(_Answer(record, reading.document))
+        if receipt is not None:
+            answers.append(_Answer(record, receipt))
         else:
             unreadable.append(record)
     return answers, unreadable
 
 
-# -- what it is about --------------------------------------------------------------------------------------
+def _settled_before(connection: Connection, row: Row[tuple[object, ...]]) -> set[int]:
+    """The records of a stored answer that led to something when it was read first; it was read again by hand.
 
-
-def _meant(
-    connection: Connection, target: str, name: str, answer: _Answer
-) -> tuple[Row[tuple[object, ...]] | None, Sequence[Row[tuple[object, ...]]]]:
-    """The delivery and the postings that an answer speaks of: by the file's name, else by the ids in it."""
-    receipt = answer.receipt
-    delivery = connection.execute(
-        select(_delivery)
-        .where(_delivery.c.target == target, _delivery.c.name == name, _delivery.c.state != "dropped")
-        .order_by(_delivery.c.sequence.desc())
-        .limit(1)
-    ).one_or_none()
-    known = (
-        select(_posting, _document.c.key, _document.c.kind)
-        .join(_document, _document.c.id == _posting.c.document_id)
-        .where(_posting.c.target == target, _posting.c.delivery_id.is_not(None))
+    An answer that came again by itself has an after-work action of its own, and counts.
+    """
+    ack = tables.ack
+    if connection.execute(select(ack.c.exchange_id).where(ack.c.exchange_id == row.id)).one_or_none() is not None:
+        return set()
+    receipt = tables.receipt
+    return set(
+        connection.execute(
+            select(receipt.c.position)
+            .join(_exchange, _exchange.c.id == receipt.c.exchange_id)
+            .where(_exchange.c.route == row.route, _exchange.c.input_sha256 == row.input_sha256)
+        ).scalars()
     )
-    if delivery is not None:
-        of_file = known.where(_posting.c.delivery_id == delivery.id)
-        if receipt.item is not None:
-            of_file = of_file.where(_posting.c.item_id == receipt.item)
-        postings = connection.execute(of_file.order_by(_posting.c.id)).all()
-        if postings:
-            return delivery, postings
-    by_ids = known.where(_posting.c.state != "superseded").order_by(_posting.c.created_at.desc())
-    if receipt.item is not None:
-        postings = connection.execute(by_ids.where(_posting.c.item_id == receipt.item).limit(1)).all()
-    elif receipt.pack:
-        postings = connection.execute(by_ids.where(_posting.c.pack_id == receipt.pack)).all()
-        postings = [each for each in postings if each.delivery_id == postings[0].delivery_id]
-    else:
-        postings = []
-    if not postings:
-        return None, []
-    delivery = connection.execute(select(_delivery).where(_delivery.c.id == postings[0].delivery_id)).one()
-    return delivery, postings
 
 
 def _orphan(answer: _Answer, target: str) -> Record:
-    what = f"`{answer.receipt.item}`" if answer.receipt.item else "a whole file"
-    problem = Problem(
-        code="R006",
-        message=f"{target} answers about {what}, and no document of this site was sent under that name",
-        help="look whose it is: another program may use the same folder, or the ledger is older than the answer; "
-        "`gateway retry` of this answer reads it again",
-    )
-    return Record(
-        position=answer.record.position,
-        line=answer.record.line,
-        key=answer.record.key,
-        document=None,
-        problems=(problem,),
-        fingerprint=answer.record.fingerprint,
-        fragment=answer.record.fragment,
-    )
+    """What can be settled by nothing: it names no document of ours, or none at all."""
+    item = answer.receipt.item
+    if item is None:
+        message = f"{target} answers about a whole file and names no document in it"
+        advice = "look there which documents were booked; `gateway release` of this answer with --drop settles it"
+    else:
+        message = f"{target} answers about `{item}`, and no document of this site was sent under that name"
+        advice = (
+            "look whose it is: another program may use the same folder, or the ledger is older than the answer; "
+            "`gateway retry` of this answer reads it again, `gateway release` of it with --drop settles it"
+        )
+    return replace(answer.record, problems=(Problem(code="R006", message=message, help=advice),))
 
 
 # -- what it leads to --------------------------------------------------------------------------------------
 
 
-def _arrived(
-    connection: Connection, target: PreparedTarget | None, delivery: Row[tuple[object, ...]] | None, now: str
-) -> None:
-    """What is answered has arrived, whatever was known of it; and need not lie there any longer."""
-    assert delivery is not None
-    stays = target is None or target.spec.answers is None or not target.spec.answers.take_away
+def _said(
+    connection: Connection, target: str, answer: _Answer, posting: Row[Any], found: Meant, pointer: Pointer
+) -> _Said:
+    """What an answer makes of a posting. A duplicate is in order only where the record holds this very version."""
+    receipt = answer.receipt
+    earlier = receipt.verdict is Verdict.DUPLICATE and _has_earlier_version(connection, target, posting)
+    problems = remarks.problems(target, posting, found.delivery, receipt, pointer, earlier=earlier)
+    if receipt.verdict is Verdict.ACCEPTED:
+        state = "warned" if receipt.warns else "confirmed"
+    elif receipt.verdict is Verdict.DUPLICATE and receipt.record_id and not earlier:
+        state = "already_there"
+    elif receipt.verdict is Verdict.BUSY:
+        state = "planned" if posting.state in ("sent", "planned") else str(posting.state)
+    else:
+        state = "rejected"
+    return _Said(answer, posting, state, problems)
+
+
+def _has_earlier_version(connection: Connection, target: str, posting: Row[Any]) -> bool:
+    """Whether the receiver may have booked an earlier version: it was sent there, and not plainly rejected."""
+    receipt = tables.receipt
+    rejected = select(receipt.c.posting_id).where(receipt.c.verdict == Verdict.REJECTED.value)
+    taken = select(receipt.c.posting_id).where(
+        receipt.c.verdict.in_((Verdict.ACCEPTED.value, Verdict.DUPLICATE.value))
+    )
+    earlier = (
+        select(_posting.c.id)
+        .join(_delivery, _delivery.c.id == _posting.c.delivery_id)
+        .where(
+            _posting.c.document_id == posting.document_id,
+            _posting.c.target == target,
+            _posting.c.ordinal < posting.ordinal,
+            _delivery.c.published_at.is_not(None),
+            _posting.c.id.not_in(rejected) | _posting.c.id.in_(taken),
+        )
+    )
+    return connection.execute(earlier.limit(1)).one_or_none() is not None
+
+
+def _arrived(connection: Connection, delivery: Row[Any], now: str) -> None:
+    """What is answered has arrived, whatever was known of it."""
     connection.execute(
         update(_delivery)
         .where(_delivery.c.id == delivery.id)
         .values(
             state="delivered",
-            settled_at=delivery.settled_at or now,
+            settled_at=func.coalesce(_delivery.c.settled_at, now),
+            published_at=func.coalesce(_delivery.c.published_at, now),
             problem=None,
             due_at=None,
-            answered_at=now,
-            taken_away_at=now if stays else None,
         )
     )
     mark_sent(connection, str(delivery.id), now)
 
 
-def _apply(
+def _keep(
     connection: Connection,
-    settled: _Settled,
+    row: Row[tuple[object, ...]],
     target: str,
-    receipt: Receipt,
-    posting: Row[tuple[object, ...]],
-    problems: tuple[Problem, ...],
+    meant: Sequence[tuple[_Answer, Meant]],
     now: str,
 ) -> None:
-    """Settle one posting. One that is in order already stays so, whatever a later answer says."""
-    settles = posting.state in _OPEN
-    if receipt.verdict is Verdict.BUSY:
-        state = "planned" if posting.state in ("sent", "planned") else str(posting.state)
-        if state == "planned":
-            settled.again.add(str(posting.delivery_id))
-    else:
-        state = _state(connection, target, posting, receipt) if settles else str(posting.state)
-    if settles:
+    """The answers themselves, and under which id and number the receiver keeps the documents."""
+    kept = [
+        {
+            "exchange_id": row.id,
+            "position": answer.record.position,
+            "target": target,
+            "delivery_id": None if found.delivery is None else found.delivery.id,
+            "posting_id": posting.id,
+            "verdict": answer.receipt.verdict.value,
+            "body": encode(answer.receipt),
+            "at": now,
+        }
+        for answer, found in meant
+        for posting in found.postings
+    ]
+    if kept:
+        connection.execute(tables.receipt.insert(), kept)
+    for answer, found in meant:
+        receipt = answer.receipt
+        if receipt.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE) and receipt.record_id:
+            for posting in found.postings:
+                _cross(connection, row, target, posting, receipt, now)
+
+
+def _cross(
+    connection: Connection,
+    row: Row[tuple[object, ...]],
+    target: str,
+    posting: Row[Any],
+    receipt: Receipt,
+    now: str,
+) -> None:
+    there = {
+        "record_id": receipt.record_id,
+        "record_number": receipt.record_number,
+        "exchange_id": row.id,
+        "at": now,
+    }
+    statement = insert_into(connection, tables.crosswalk).values(
+        document_id=posting.document_id, target=target, ordinal=posting.ordinal, **there
+    )
+    if receipt.verdict is Verdict.ACCEPTED:  # a duplicate says nothing of which version is there
+        there["ordinal"] = posting.ordinal
+    connection.execute(statement.on_conflict_do_update(index_elements=["document_id", "target"], set_=there))
+
+
+def _apply(connection: Connection, settled: _Settled, said: _Said, now: str) -> None:
+    """Settle one posting."""
+    posting, receipt = said.posting, said.answer.receipt
+    state = said.state if said.settles else str(posting.state)
+    if said.settles:
         connection.execute(
             update(_posting)
             .where(_posting.c.id == posting.id)
             .values(
                 state=state,
                 reason=receipt.verdict.value if state == "rejected" else None,
-                problems=problems_as_json(problems) if problems else posting.problems,
+                problems=problems_as_json(said.problems) if said.problems else posting.problems,
             )
         )
         settled.changed += 1
-    if receipt.verdict is Verdict.REFUSED and state == "rejected":
-        settled.refused = receipt.text or "it refuses whole files"
+        if receipt.verdict is Verdict.BUSY and state == "planned":
+            settled.again.add(str(posting.delivery_id))
+        if receipt.verdict is Verdict.REFUSED:
+            settled.refused = receipt.text or "it refuses whole files"
     tell(
         connection,
         now,
@@ -237,72 +319,33 @@ def _apply(
         verdict=receipt.verdict.value,
         state=state,
         number=receipt.record_number,
-        reason=problems[0].message if problems else None,
+        reason=said.problems[0].message if said.problems else None,
     )
 
 
-def _state(connection: Connection, target: str, posting: Row[tuple[object, ...]], receipt: Receipt) -> str:
-    if receipt.verdict is Verdict.ACCEPTED:
-        return "warned" if receipt.warns else "confirmed"
-    if receipt.verdict is not Verdict.DUPLICATE:
-        return "rejected"
-    crosswalk = tables.crosswalk
-    known = connection.execute(
-        select(crosswalk.c.document_id).where(
-            crosswalk.c.document_id == posting.document_id, crosswalk.c.target == target
-        )
-    ).one_or_none()
-    return "already_there" if receipt.record_id or known else "rejected"
-
-
-def _keep(
-    connection: Connection,
-    row: Row[tuple[object, ...]],
-    target: str,
-    answer: _Answer,
-    posting: Row[tuple[object, ...]],
-    now: str,
+def _answered(
+    site: Site, connection: Connection, target: PreparedTarget | None, found: Meant, settled: _Settled, now: str
 ) -> None:
-    """The answer itself, and under which id and number the receiver keeps the document."""
-    receipt = answer.receipt
-    connection.execute(
-        tables.receipt.insert().values(
-            exchange_id=row.id,
-            position=answer.record.position,
-            target=target,
-            delivery_id=posting.delivery_id,
-            posting_id=posting.id,
-            verdict=receipt.verdict.value,
-            body=encode(receipt),
-            at=now,
-        )
-    )
-    if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE) or not receipt.record_id:
+    """A delivery of which nothing waits for an answer any more need not lie there; a busy one is sent again.
+
+    What still waits leaves the file where it is: the receiver may be about to answer the rest.
+    """
+    delivery = found.delivery
+    assert delivery is not None
+    again = str(delivery.id) in settled.again
+    waits = select(_posting.c.id).where(_posting.c.delivery_id == delivery.id, _posting.c.state == "sent").limit(1)
+    if not again and connection.execute(waits).one_or_none() is not None:
         return
-    there = {
-        "record_id": receipt.record_id,
-        "record_number": receipt.record_number,
-        "exchange_id": row.id,
-        "at": now,
-    }
-    statement = insert_into(connection, tables.crosswalk).values(
-        document_id=posting.document_id, target=target, **there
-    )
-    connection.execute(statement.on_conflict_do_update(index_elements=["document_id", "target"], set_=there))
-
-
-def _send_again(
-    site: Site, connection: Connection, target: PreparedTarget | None, settled: _Settled, now: str
-) -> None:
-    """What the receiver could not take now is shipped again later: the same bytes, under the same ids."""
-    for delivery_id in sorted(settled.again):
-        row = connection.execute(select(_delivery).where(_delivery.c.id == delivery_id)).one()
-        connection.execute(
-            update(_delivery).where(_delivery.c.id == delivery_id).values(state="deferred", settled_at=None)
-        )
+    stays = target is None or target.spec.answers is None or not target.spec.answers.take_away
+    values: dict[str, Any] = {"answered_at": now, "taken_away_at": now if stays or found.name_is_taken else None}
+    if again:
+        at = site.clock.now() + delay(delivery.attempts)
+        problem = remarks.busy(target.spec.id if target else delivery.target)
+        values |= {"state": "deferred", "due_at": to_text(at), "problem": problems_as_json([problem])}
         if target is not None:
-            site.lanes.wake(connection, target.lane, site.clock.now() + delay(row.attempts))
-        tell(connection, now, "sent_again", exchange=str(row.exchange_id), delivery=delivery_id)
+            site.lanes.wake(connection, target.lane, at)
+        tell(connection, now, "sent_again", exchange=str(delivery.exchange_id), delivery=str(delivery.id))
+    connection.execute(update(_delivery).where(_delivery.c.id == delivery.id).values(**values))
 
 
 def _close(
@@ -311,107 +354,8 @@ def _close(
     counts = {
         "records": records,
         "changed": settled.changed,
-        "same": records - settled.changed - len(settled.set_aside),
+        "same": max(0, records - settled.changed - len(settled.set_aside)),
         "set_aside": len(settled.set_aside),
     }
     connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(planned_at=now, **counts))
     tell(connection, now, "planned", exchange=str(row.id), held=None, counts=counts)
-
-
-# -- in words ----------------------------------------------------------------------------------------------
-
-
-def _problems(
-    target: str,
-    posting: Row[tuple[object, ...]],
-    delivery: Row[tuple[object, ...]] | None,
-    receipt: Receipt,
-    pointer: Pointer,
-) -> tuple[Problem, ...]:
-    """What the receiver says against a document, in its own words, with the place in what was sent."""
-    key = str(posting.key)
-    record = f"{posting.kind} {key}"
-    if receipt.verdict is Verdict.REFUSED:
-        return (_refused(target, key, record, receipt),)
-    if receipt.verdict is Verdict.DUPLICATE and not receipt.record_id:
-        return (_unknown_duplicate(target, key, record, receipt),)
-    if receipt.verdict is Verdict.BUSY:
-        first = receipt.remarks[0] if receipt.remarks else None
-        message = f"{target} asks to be sent it again: {_words(receipt, first)}"
-        return (Problem(code="R005", level="warning", message=message, record=record),)
-    found = [
-        _remarked(target, key, record, receipt, remark, pointer, posting, delivery)
-        for remark in receipt.remarks
-        if remark.level is not RemarkLevel.OK
-    ]
-    if not found and receipt.verdict is Verdict.REJECTED:
-        found.append(_rejected(target, key, record, _words(receipt, None)))
-    return tuple(found)
-
-
-def _remarked(
-    target: str,
-    key: str,
-    record: str,
-    receipt: Receipt,
-    remark: Remark,
-    pointer: Pointer,
-    posting: Row[tuple[object, ...]],
-    delivery: Row[tuple[object, ...]] | None,
-) -> Problem:
-    words = _words(receipt, remark)
-    if receipt.verdict is Verdict.REJECTED and remark.level is RemarkLevel.ERROR:
-        problem = _rejected(target, key, record, words)
-    else:
-        problem = Problem(
-            code="R004",
-            level="warning",
-            message=f"{target} took it with a remark: {words}",
-            record=record,
-            help="look at the record there; nothing is to be done where it is right",
-        )
-    return pointer.placed(problem, posting, delivery, remark.place)
-
-
-def _words(receipt: Receipt, remark: Remark | None) -> str:
-    """What was said, with the number of the message and the values."""
-    if remark is None:
-        return receipt.text or "it gives no reason"
-    said = remark.text or receipt.text or "it gives no reason"
-    if remark.code:
-        said += f" ({remark.code})"
-    if remark.requested:
-        said += f"; `{remark.requested}`"
-        if remark.produced is not None:
-            said += f" became `{remark.produced}`"
-    return said
-
-
-def _rejected(target: str, key: str, record: str, words: str) -> Problem:
-    return Problem(
-        code="R001",
-        message=f"{target} rejected it: {words}",
-        record=record,
-        help=f"mend it in the shop, in the settings of the target or there; then `gateway retry {key}` writes it "
-        f"anew under the same ids, `gateway release {key} --drop` settles it unsent",
-    )
-
-
-def _refused(target: str, key: str, record: str, receipt: Receipt) -> Problem:
-    return Problem(
-        code="R002",
-        message=f"{target} refused the whole file: {_words(receipt, None)}",
-        record=record,
-        help=f"mend the reason there (rights, company number, year); `gateway release {target}` lets the target "
-        f"go on, `gateway retry {key}` sends this one again",
-    )
-
-
-def _unknown_duplicate(target: str, key: str, record: str, receipt: Receipt) -> Problem:
-    return Problem(
-        code="R003",
-        message=f"{target} says that it had the record before, and names none: {_words(receipt, None)}",
-        record=record,
-        help=f"look there: `gateway release {key} --drop` where it is booked or was deleted on purpose; otherwise "
-        "write it there by hand",
-    )

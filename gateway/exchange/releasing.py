@@ -12,6 +12,7 @@ from gateway.exchange.holds import put_on_hold
 from gateway.exchange.intake import Waiting
 from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
 from gateway.exchange.reading import read_route
+from gateway.exchange.receipts import UNANSWERED
 from gateway.exchange.retrying import WAITING, retry_posting, send_anew
 from gateway.exchange.sent import mark_sent
 from gateway.exchange.settlement import answering_targets
@@ -88,6 +89,8 @@ def _do_release(site: Site, actor: str, scope: str) -> str:
 
 
 def _release_exchange(site: Site, actor: str, row: Row[tuple[object, ...]], *, drop: bool) -> list[Step]:
+    if row.kind == "receipt" and drop:
+        return [Step(f"settle what {row.input_name} ({row.id}) says", lambda: _drop_answer(site, actor, row))]
     if row.held is None:
         return []
     verb = "drop" if drop else "send"
@@ -113,6 +116,19 @@ def _release_exchange(site: Site, actor: str, row: Row[tuple[object, ...]], *, d
         return f"{row.input_name} ({row.id}): {'nothing of it will be sent' if drop else 'its documents are sent'}"
 
     return [Step(f"{verb} the {plural(int(row.new), 'new document')} of {row.input_name} ({row.id})", run)]
+
+
+def _drop_answer(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
+    """An answer that fits nothing is looked at by a person, and that is all."""
+    now, table = site.ledger.now(), tables.quarantine
+    with site.ledger.write() as connection:
+        count = connection.execute(
+            update(table)
+            .where(table.c.exchange_id == row.id, table.c.resolved_by.is_(None))
+            .values(resolved_by=row.id, resolved_at=now)
+        ).rowcount
+        tell(connection, now, "settled_by_hand", exchange=str(row.id), actor=actor)
+    return f"{row.input_name}: {plural(count, 'answer')} settled; nothing else was changed"
 
 
 def _release_delivery(site: Site, actor: str, row: Row[tuple[object, ...]]) -> list[Step]:
@@ -150,7 +166,7 @@ def _unasked(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         connection.execute(
             update(_posting)
             .where(_posting.c.delivery_id == row.id, _posting.c.state == "sent")
-            .values(state="already_there", reason="settled by hand")
+            .values(state="already_there", reason=UNANSWERED)
         )
         tell(connection, now, "settled_by_hand", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
     return f"{row.name} is settled without an answer"
@@ -163,6 +179,10 @@ def _release_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, dr
             held = connection.execute(select(_exchange.c.held).where(_exchange.c.id == row.exchange_id)).scalar()
         if held is not None:
             raise UsageError(f"its whole input is held ({held}): name it, `gateway release {row.exchange_id}`")
+        return _release_delivery(site, actor, delivery)
+    if row.state == "sent" and drop and row.delivery_id is not None:
+        with site.ledger.read() as connection:
+            delivery = connection.execute(select(_delivery).where(_delivery.c.id == row.delivery_id)).one()
         return _release_delivery(site, actor, delivery)
     if row.state not in WAITING:
         return []
@@ -192,6 +212,10 @@ def adopt(site: Site, actor: str, arguments: Arguments) -> list[Step]:
     steps = []
     for name in arguments.names:
         route = known_route(site, name)
+        if route.spec.answers_of is not None:
+            raise UsageError(
+                f"`{name}` reads the answers of {route.spec.answers_of}: nothing of it can be adopted"
+            )
         steps.append(
             Step(
                 f"call everything known that lies at the source of {name} now, and send none of it",

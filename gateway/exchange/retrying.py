@@ -16,6 +16,7 @@ from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, 
 from gateway.exchange.pipeline import process
 from gateway.exchange.planning import PlannedDelivery
 from gateway.exchange.sent import mark_sent
+from gateway.exchange.settlement import answering_targets
 from gateway.exchange.site import Site
 from gateway.exchange.writing import Written, assemble, file_name, render
 from gateway.rendering import Identity
@@ -159,9 +160,10 @@ def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_
         return [Step(what, lambda: send_anew(site, actor, row))]
     if row.delivery_id is None:
         return []
+    states = (*PARKED, "delivered") if send_again else PARKED
     with site.ledger.read() as connection:
         deliveries = connection.execute(
-            select(_delivery).where(_delivery.c.id == row.delivery_id, _delivery.c.state.in_(PARKED))
+            select(_delivery).where(_delivery.c.id == row.delivery_id, _delivery.c.state.in_(states))
         ).all()
     return _retry_deliveries(site, actor, deliveries, send_again=send_again)
 
@@ -178,6 +180,12 @@ def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
             .join(tables.document, tables.document.c.id == _version.c.document_id)
             .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
         ).one()
+    newer = _newer(site, row) if row.state == "rejected" else None
+    if newer is not None:
+        return (
+            f"{key} {newer} in the shop since it was rejected: this version is not sent; `gateway show {key}` "
+            f"tells of the newer one, `gateway release {row.id} --drop` settles this one"
+        )
     if body is None:
         return f"the contents of {key} are not stored any more; `gateway release {key} --drop` settles it"
     identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
@@ -208,6 +216,27 @@ def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     return f"{key} is on its way to {row.target} as {name}"
 
 
+def _newer(site: Site, row: Row[tuple[object, ...]]) -> str | None:
+    """What became of a document in the shop after this version, where that makes another document of it."""
+    with site.ledger.read() as connection:
+        versions = connection.execute(
+            select(_version.c.ordinal, _version.c.cancelled, _version.c.significant_fingerprint)
+            .join(_exchange, _exchange.c.id == _version.c.exchange_id)
+            .where(
+                _version.c.document_id == row.document_id,
+                _version.c.ordinal >= row.ordinal,
+                _exchange.c.planned_at.is_not(None),
+            )
+            .order_by(_version.c.ordinal)
+        ).all()
+    if not versions:
+        return None
+    first, last = versions[0], versions[-1]
+    if last.cancelled and not first.cancelled:
+        return "was cancelled"
+    return "was changed" if last.significant_fingerprint != first.significant_fingerprint else None
+
+
 def _retry_deliveries(
     site: Site, actor: str, rows: Sequence[Row[tuple[object, ...]]], *, send_again: bool = False
 ) -> list[Step]:
@@ -215,12 +244,13 @@ def _retry_deliveries(
 
 
 def _retry_delivery(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_again: bool) -> Step:
-    if row.state in ("delivered", "dropped"):
+    unanswered = row.state == "delivered" and row.answered_at is None and row.target in answering_targets(site)
+    if row.state in ("delivered", "dropped") and not (unanswered and send_again):
         said = "was delivered already" if row.state == "delivered" else "was withdrawn before it left"
         return Step(
             f"{row.name} ({row.id}) {said}: nothing is sent", lambda: f"{row.name} {said}: nothing is sent"
         )
-    if row.state not in PARKED:
+    if row.state not in PARKED and not unanswered:
         return Step(f"try {row.name} ({row.id}) at {row.target} now", lambda: _urge(site, row))
     if row.state == "in_doubt" and not send_again:
         return Step(
@@ -326,7 +356,7 @@ def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     with site.ledger.write() as connection:
         connection.execute(
             update(_delivery)
-            .where(_delivery.c.id == row.id, _delivery.c.state.in_(PARKED))
+            .where(_delivery.c.id == row.id, _delivery.c.state.in_((*PARKED, "delivered")))
             .values(state="drafted", attempts=0, due_at=None, problem=None, staged_name=None)
         )
         tell(connection, now, "retried", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, false, or_, select
 
 from gateway.exchange.site import Site
 from gateway.store import tables
@@ -27,13 +27,22 @@ class Unsettled:
     do: str
 
 
-def answering_targets(site: Site) -> frozenset[str]:
-    """The targets whose receiver answers: there a document is settled by its answer, not by being sent."""
+def answering_targets(site: Site) -> dict[str, str]:
+    """The targets whose receiver answers, and since when: there a document is settled by its answer alone.
+
+    What was sent before its answers were read at all is not expected to be answered.
+    """
     specs = (spec for route in site.config.routes.values() for spec in route.to)
-    return frozenset(spec.id for spec in specs if spec.answers is not None)
+    routes = {spec.answers.route: spec.id for spec in specs if spec.answers is not None}
+    state = tables.route_state
+    with site.ledger.read() as connection:
+        rows = connection.execute(
+            select(state.c.route, state.c.known_since).where(state.c.route.in_(list(routes)))
+        )
+        return {routes[row.route]: str(row.known_since) for row in rows if row.known_since is not None}
 
 
-def unsettled(connection: Connection, exchanges: Sequence[str], answering: Collection[str]) -> list[Unsettled]:
+def unsettled(connection: Connection, exchanges: Sequence[str], answering: Mapping[str, str]) -> list[Unsettled]:
     """All that is not settled of these exchanges."""
     found: list[Unsettled] = []
     for ids in in_chunks(exchanges):
@@ -55,8 +64,9 @@ def _inputs(connection: Connection, ids: list[str]) -> Iterator[Unsettled]:
         yield Unsettled(row.exchange_id, row.name, why, f"gateway show {row.exchange_id}")
 
 
-def _postings(connection: Connection, ids: list[str], answering: Collection[str]) -> Iterator[Unsettled]:
-    sent = (_posting.c.state == "sent") & _posting.c.target.not_in(list(answering))
+def _postings(connection: Connection, ids: list[str], answering: Mapping[str, str]) -> Iterator[Unsettled]:
+    awaited = [and_(_posting.c.target == target, _posting.c.settled_at >= at) for target, at in answering.items()]
+    sent = (_posting.c.state == "sent") & ~or_(false(), *awaited)
     rows = connection.execute(
         select(_posting, _document.c.key, _document.c.kind)
         .join(_document, _document.c.id == _posting.c.document_id)

@@ -17,6 +17,9 @@ from gateway.store.ledger import LaneLease, tell
 
 _delivery, _posting, _version = tables.delivery, tables.posting, tables.version
 
+_SETTLED_OTHERWISE = ("rejected", "superseded")
+"""What the receiver did not take is a person's matter: it does not travel along with what comes later."""
+
 
 def compose(site: Site, target: PreparedTarget, delivery_id: str, lease: LaneLease | None) -> tuple[str, int]:
     """The documents that were delivered in the window and the delivery's own: stored, and made its content.
@@ -62,7 +65,12 @@ def _documents(connection: Connection, target: PreparedTarget, delivery_id: str,
             _delivery.c.target == target.spec.id,
             or_(
                 _delivery.c.id == delivery_id,
-                and_(_delivery.c.state == "delivered", _delivery.c.created_at >= since),
+                and_(
+                    _delivery.c.state == "delivered",
+                    _delivery.c.created_at >= since,
+                    _posting.c.state.not_in(_SETTLED_OTHERWISE),
+                    or_(_posting.c.reason.is_(None), _posting.c.reason != "settled by hand"),
+                ),
             ),
             _version.c.body.is_not(None),
         )

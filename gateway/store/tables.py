@@ -178,8 +178,11 @@ delivery = Table(
     Column("problem", Text),
     Column("created_at", Text, nullable=False),
     Column("settled_at", Text),
+    Column("published_at", Text),  # when it first counted as delivered; never taken back
     Column("answered_at", Text),  # when the receiver's answer to it was read
     Column("taken_away_at", Text),  # when the answered file was removed from the target, or may stay there
+    Column("take_away_due", Text),  # when that is tried again
+    Column("take_away_error", Text),
     Index(
         "ix_delivery_due",
         "target",
@@ -206,7 +209,7 @@ delivery = Table(
         sqlite_where=text("state = 'delivered' AND answered_at IS NULL"),
         postgresql_where=text("state = 'delivered' AND answered_at IS NULL"),
     ),
-    Index("ix_delivery_name", "target", "name"),
+    Index("ix_delivery_name", "target", "name", "sequence"),
 )
 
 posting = Table(
@@ -267,6 +270,7 @@ crosswalk = Table(
     metadata,
     Column("document_id", _Serial, ForeignKey("document.id"), primary_key=True),
     Column("target", Text, primary_key=True),
+    Column("ordinal", Integer, nullable=False),  # the version that it took
     Column("record_id", Text),
     Column("record_number", Text),
     Column("exchange_id", Text, ForeignKey("exchange.id"), nullable=False),

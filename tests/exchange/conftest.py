@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ class QuickClock(SystemClock):
         return super().wait(event, min(seconds, 0.005))
 
 
+class LaterClock(QuickClock):
+    """The real time and some more."""
+
+    def __init__(self, later: timedelta) -> None:
+        self._later = later
+
+    def now(self) -> datetime:
+        return super().now() + self._later
+
+
 def contents(folder: Path, files: str = "*") -> dict[Path, bytes]:
     """The files in a folder with their bytes, sorted by name; a gateway may be at work in it meanwhile."""
     while True:
@@ -96,9 +107,9 @@ class TestSite:
         (folder / f".{name}.tmp").write_bytes(data)
         return (folder / f".{name}.tmp").rename(folder / name)
 
-    def run(self) -> OnceResult:
-        """`gateway run --once`."""
-        return run_once(load(self.config_path), clock=QuickClock())
+    def run(self, *, later: timedelta = timedelta()) -> OnceResult:
+        """`gateway run --once`, so much later than it is."""
+        return run_once(load(self.config_path), clock=LaterClock(later))
 
     @contextmanager
     def open(self) -> Iterator[Site]:

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.clock import SystemClock, from_text
-from gateway.config import load
-from gateway.daemon.once import run_once
+from gateway.clock import from_text
 from gateway.diagnostics import render_all
 from gateway.exchange.lateness import unanswered
 from gateway.store import tables
 from tests.exchange.answers import ORDER, Item, booked, busy, detail, duplicate, rejected, response
-from tests.exchange.conftest import QuickClock, TestSite, contents
+from tests.exchange.conftest import LaterClock, TestSite, contents
 from tests.exchange.shop import ShopOrder, export
 
 TARGET = "    folder: pohoda\n"
@@ -243,7 +241,11 @@ def test_what_it_was_too_busy_for_is_sent_again_with_the_same_bytes(site: TestSi
     site.run()
     assert site.told() == [
         "R005: pohoda asks to be sent it again: Při zpracování došlo k chybě. (556)",
+        "R005: pohoda asks to be sent it again, it was busy",
     ]
+    # then it is taken away, and is there again some time later
+    assert site.waiting_at_the_target() == []
+    site.run(later=timedelta(minutes=1))
     assert list(site.shipped().values()) == [first]
     assert [happening.event for happening in site.story("1001")[0].timeline].count("delivered") == 2
     answer(site, "shop-main_order_1001.xml", booked("1001"))
@@ -263,7 +265,8 @@ def test_an_answer_to_nothing_of_ours_is_set_aside(site: TestSite) -> None:
     assert (
         "error[R006]: pohoda answers about `shop-main:order:7777`, and no document of this site was sent under "
         "that name\n  = help: look whose it is: another program may use the same folder, or the ledger is older "
-        "than the answer; `gateway retry` of this answer reads it again\n"
+        "than the answer; `gateway retry` of this answer reads it again, `gateway release` of it with --drop "
+        "settles it\n"
     ) in why
 
 
@@ -295,34 +298,44 @@ def test_an_answer_settles_a_delivery_in_doubt(site: TestSite) -> None:
     assert site.status().matters == ()
 
 
-class LaterClock(QuickClock):
-    """The real time, some days on."""
-
-    def now(self):  # type: ignore[no-untyped-def]
-        return SystemClock().now() + timedelta(days=2)
-
-
 def test_an_answer_that_does_not_come_is_late(site: TestSite) -> None:
     send(site, "1001")
     assert site.status().matters == ()
-    found = run_once(load(site.config_path), clock=LaterClock())
+    found = site.run(later=timedelta(days=2))
     assert found.status is not None
     (matter,) = found.status.matters
     (delivery,) = site.story("1001")[0].deliveries
-    assert (matter.what, matter.name) == ("no answer", "pohoda")
+    assert (matter.what, matter.name, matter.do) == ("no answer", "pohoda", f"gateway show {delivery['id']}")
     with site.open() as opened, opened.ledger.read() as connection:
-        opened.clock = LaterClock()
+        opened.clock = LaterClock(timedelta(days=2))
         overdue = unanswered(opened, connection, opened.routes["shop"].targets[0].spec)
     assert overdue is not None
-    moment = from_text(overdue[0]).astimezone().strftime("%Y-%m-%d %H:%M")
-    assert render_all([overdue[1]]) == (
+    since, first, problem = overdue
+    moment = from_text(since).astimezone().strftime("%Y-%m-%d %H:%M")
+    assert first == delivery["id"]
+    assert render_all([problem]) == (
         f"error[R007]: pohoda has not answered 1 file within 1 d; the first is of {moment}\n"
-        "  = help: look whether it still imports; `gateway release` of a delivery settles it unanswered"
+        f"  = help: look whether it still imports; `gateway retry {first} --send-again` sends the first of them "
+        f"once more, `gateway release {first}` settles it unanswered"
     )
-    # and a person may settle it
-    site.do("release", delivery["id"])
-    assert run_once(load(site.config_path), clock=LaterClock()).status.matters == ()  # type: ignore[union-attr]
-    assert [posting[1:] for posting in site.postings()] == [("already_there", "settled by hand")]
+
+
+def test_an_unanswered_file_can_be_settled_by_hand_and_a_late_answer_still_counts(site: TestSite) -> None:
+    send(site, "1001")
+    site.do("release", "1001", drop=True)
+    assert [posting[1:] for posting in site.postings()] == [("already_there", "unanswered")]
+    assert site.run(later=timedelta(days=2)).status.matters == ()  # type: ignore[union-attr]
+    answer(site, "shop-main_order_1001.xml", rejected("1001", ORDER.format(1), "x"))
+    assert states(site) == {"1001": "rejected"}
+
+
+def test_an_unanswered_file_can_be_sent_once_more(site: TestSite) -> None:
+    send(site, "1001")
+    (first,) = site.shipped().values()
+    (site.folder / "out" / "pohoda" / "shop-main_order_1001.xml").unlink()
+    site.do("retry", "1001", send_again=True)
+    site.run()
+    assert list(site.shipped().values()) == [first]
 
 
 # -- what is kept of it ------------------------------------------------------------------------------------
@@ -353,7 +366,7 @@ def found_below_the_spool(site: TestSite, text: str) -> list[str]:
 def test_retention_removes_an_answer_and_keeps_what_it_settled(site: TestSite) -> None:
     send(site, "1001")
     answer(site, "shop-main_order_1001.xml", booked("1001"))
-    run_once(load(site.config_path), clock=MuchLaterClock())
+    site.run(later=timedelta(days=1000))
     (story,) = site.story("1001")
     assert story.emptied_at is not None
     assert (story.postings[0].state, story.postings[0].record_number) == ("confirmed", "26OP00107")
@@ -364,12 +377,5 @@ def test_retention_removes_an_answer_and_keeps_what_it_settled(site: TestSite) -
 def test_retention_keeps_what_was_rejected(site: TestSite) -> None:
     send(site, "1001")
     answer(site, "shop-main_order_1001.xml", rejected("1001", ORDER.format(1), "x"))
-    run_once(load(site.config_path), clock=MuchLaterClock())
+    site.run(later=timedelta(days=1000))
     assert site.story("1001")[0].emptied_at is None
-
-
-class MuchLaterClock(QuickClock):
-    """The real time, years on."""
-
-    def now(self):  # type: ignore[no-untyped-def]
-        return SystemClock().now() + timedelta(days=1000)

@@ -243,7 +243,7 @@ def test_where_the_receiver_answers_only_the_answer_settles(
 ) -> None:
     site.drop("a.xml", export("1001"))
     site.run()
-    monkeypatch.setattr(retention, "answering_targets", lambda _site: frozenset({"pohoda"}))
+    monkeypatch.setattr(retention, "answering_targets", lambda _site: {"pohoda": "2000"})
     age(site, 401)
     assert column(site, tables.exchange.c.emptied_at) == [None]
     with site.open() as opened_site, opened_site.ledger.write() as connection:

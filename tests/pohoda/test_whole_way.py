@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -114,10 +115,10 @@ def test_every_bad_mood_passes_without_anybody(site: TestSite, office: Office, m
     numbers = [f"{number}" for number in range(1001, 1021)]
     office.in_turn(*[mood] * 6)
     site.drop("orders.xml", export(*numbers))
-    for _ in range(12):
-        site.run()
+    for turn in range(12):
+        site.run(later=turn * timedelta(hours=1))
         office.work()
-    site.run()
+    site.run(later=timedelta(hours=12))
     assert set(states(site).values()) <= {"confirmed", "already_there"}
     assert (sorted(office.orders), office.doubled()) == (numbers, [])
     assert [matter for matter in site.status().matters if matter.what != "input failed"] == []

@@ -11,8 +11,12 @@ _Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Add the tables, columns and indexes."""
+    op.add_column("delivery", sa.Column("published_at", sa.Text()))
+    op.execute("UPDATE delivery SET published_at = settled_at WHERE state = 'delivered'")
     op.add_column("delivery", sa.Column("answered_at", sa.Text()))
     op.add_column("delivery", sa.Column("taken_away_at", sa.Text()))
+    op.add_column("delivery", sa.Column("take_away_due", sa.Text()))
+    op.add_column("delivery", sa.Column("take_away_error", sa.Text()))
     for name, table, columns, condition in (
         ("ix_delivery_answered", "delivery", ["target"], "answered_at IS NOT NULL AND taken_away_at IS NULL"),
         (
@@ -25,7 +29,7 @@ def upgrade() -> None:
     ):
         where = sa.text(condition)
         op.create_index(name, table, columns, unique=False, sqlite_where=where, postgresql_where=where)
-    op.create_index("ix_delivery_name", "delivery", ["target", "name"], unique=False)
+    op.create_index("ix_delivery_name", "delivery", ["target", "name", "sequence"], unique=False)
     op.create_index("ix_posting_item", "posting", ["target", "item_id"], unique=False)
     op.create_table(
         "receipt",
@@ -49,6 +53,7 @@ def upgrade() -> None:
         "crosswalk",
         sa.Column("document_id", _Serial, nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("record_id", sa.Text()),
         sa.Column("record_number", sa.Text()),
         sa.Column("exchange_id", sa.Text(), nullable=False),
