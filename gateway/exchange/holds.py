@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway.errors import PartnerRefused
 from gateway.exchange.site import Site
@@ -21,12 +21,16 @@ def hold_for_refusal(site: Site, scope: str, error: PartnerRefused) -> None:
 
 def put_on_hold(site: Site, scope: str, reason: str, *, actor: str) -> None:
     """Hold a route or target; one that is held already keeps its reason."""
-    now = site.ledger.now()
     with site.ledger.write() as connection:
-        statement = insert_into(connection, tables.hold)
-        values = {"scope": scope, "reason": reason, "actor": actor, "since": now}
-        connection.execute(statement.values(**values).on_conflict_do_nothing())
-        tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
+        write_hold(connection, site.ledger.now(), scope, reason, actor=actor)
+
+
+def write_hold(connection: Connection, now: str, scope: str, reason: str, *, actor: str) -> None:
+    """Hold a route or target in the caller's transaction."""
+    statement = insert_into(connection, tables.hold)
+    values = {"scope": scope, "reason": reason, "actor": actor, "since": now}
+    connection.execute(statement.values(**values).on_conflict_do_nothing())
+    tell(connection, now, "held", scope=scope, actor=actor, reason=reason)
 
 
 def held_reason(site: Site, scope: str) -> str | None:

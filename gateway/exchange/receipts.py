@@ -20,7 +20,7 @@ from gateway.documents import Receipt, Verdict, encode
 from gateway.exchange import drafts, remarks
 from gateway.exchange.correlation import Meanings, Meant
 from gateway.exchange.failed import problems_as_json
-from gateway.exchange.holds import put_on_hold
+from gateway.exchange.holds import write_hold
 from gateway.exchange.planning import Record
 from gateway.exchange.pointing import Pointer
 from gateway.exchange.sent import delay, mark_sent
@@ -76,21 +76,12 @@ def settle(
     answers, unreadable = _read(route, path, str(row.input_name))
     target_id = str(route.spec.answers_of)
     target = site.targets().get(target_id)
-    now = site.ledger.now()
     settled = _Settled(set_aside=list(unreadable))
     with site.ledger.read() as connection:
         known = _settled_before(connection, row)
         answers = [answer for answer in answers if answer.record.position not in known]
-        meanings = Meanings(connection, target_id, str(row.input_name))
+        meant = _meant(connection, target_id, str(row.input_name), answers, settled)
         pointer = Pointer(site, connection, target)
-        meant: list[tuple[_Answer, Meant]] = []
-        for answer in answers:
-            found = meanings.of(answer.receipt)
-            if found is None:
-                settled.set_aside.append(_orphan(answer, target_id))
-                continue
-            meant.append((answer, found))
-            settled.healed.append(answer.record.key or f"sha256:{answer.record.fingerprint}")
         said = [
             _said(connection, target_id, answer, posting, found, pointer)
             for answer, found in meant
@@ -98,22 +89,10 @@ def settle(
             for posting in found.postings
         ]
     with site.ledger.write(lease) as connection:
-        for delivery in {
-            found.delivery.id: found.delivery for _, found in meant if found.delivery is not None
-        }.values():
-            _arrived(connection, delivery, now)
-        _keep(connection, row, target_id, meant, now)
-        for each in said:
-            _apply(connection, settled, each, now)
-        for found in {found.delivery.id: found for _, found in meant if found.delivery is not None}.values():
-            _answered(site, connection, target, found, settled, now)
-        drafts.set_aside(connection, route, str(row.id), settled.set_aside, now)
-        drafts.heal(connection, route, str(row.id), settled.healed, now)
-        if target is not None:
-            site.lanes.wake(connection, target.lane)
-        _close(connection, row, len(answers) + len(unreadable), settled, now)
-    if settled.refused is not None:
-        put_on_hold(site, f"target:{target_id}", settled.refused, actor="gateway")
+        _write(site, connection, row, target_id, meant, said, settled)
+        drafts.set_aside(connection, route, str(row.id), settled.set_aside, site.ledger.now())
+        drafts.heal(connection, route, str(row.id), settled.healed, site.ledger.now())
+        _close(connection, row, len(answers) + len(unreadable), settled, site.ledger.now())
     emit(
         "answer_read",
         level="warning" if settled.set_aside or settled.refused else "info",
@@ -124,6 +103,47 @@ def settle(
         settled=settled.changed,
         set_aside=len(settled.set_aside),
     )
+
+
+def _meant(
+    connection: Connection, target: str, name: str, answers: Sequence[_Answer], settled: _Settled
+) -> list[tuple[_Answer, Meant]]:
+    """What each answer is about; those about nothing of ours are set aside."""
+    meanings = Meanings(connection, target, name)
+    meant: list[tuple[_Answer, Meant]] = []
+    for answer in answers:
+        found = meanings.of(answer.receipt)
+        if found is None:
+            settled.set_aside.append(_orphan(answer, target))
+        else:
+            meant.append((answer, found))
+            settled.healed.append(answer.record.key or f"sha256:{answer.record.fingerprint}")
+    return meant
+
+
+def _write(
+    site: Site,
+    connection: Connection,
+    row: Row[tuple[object, ...]],
+    target_id: str,
+    meant: Sequence[tuple[_Answer, Meant]],
+    said: Sequence[_Said],
+    settled: _Settled,
+) -> None:
+    """Everything that an answer changes, in the caller's transaction."""
+    now, target = site.ledger.now(), site.targets().get(target_id)
+    reached = {found.delivery.id: found for _, found in meant if found.delivery is not None}
+    for found in reached.values():
+        _arrived(connection, found, now)
+    _keep(connection, row, target_id, meant, now)
+    for each in said:
+        _apply(connection, settled, each, now)
+    for found in reached.values():
+        _answered(site, connection, target, found, settled, now)
+    if settled.refused is not None:
+        write_hold(connection, now, f"target:{target_id}", settled.refused, actor="gateway")
+    if target is not None:
+        site.lanes.wake(connection, target.lane)
 
 
 def _read(route: PreparedRoute, path: Path, shown_as: str) -> tuple[list[_Answer], list[Record]]:
@@ -221,11 +241,12 @@ def _has_earlier_version(connection: Connection, target: str, posting: Row[Any])
     return connection.execute(earlier.limit(1)).one_or_none() is not None
 
 
-def _arrived(connection: Connection, delivery: Row[Any], now: str) -> None:
+def _arrived(connection: Connection, found: Meant, now: str) -> None:
     """What is answered has arrived, whatever was known of it."""
+    assert found.delivery is not None
     connection.execute(
         update(_delivery)
-        .where(_delivery.c.id == delivery.id)
+        .where(_delivery.c.id == found.delivery.id)
         .values(
             state="delivered",
             settled_at=func.coalesce(_delivery.c.settled_at, now),
@@ -234,7 +255,7 @@ def _arrived(connection: Connection, delivery: Row[Any], now: str) -> None:
             due_at=None,
         )
     )
-    mark_sent(connection, str(delivery.id), now)
+    mark_sent(connection, str(found.delivery.id), now)
 
 
 def _keep(

@@ -22,9 +22,14 @@ ANSWERS = f"{TARGET}    answers: {{folder: pohoda/response}}\n"
 
 @pytest.fixture
 def site(tmp_path: Path) -> TestSite:
-    site = TestSite(tmp_path)
+    return answering(tmp_path)
+
+
+def answering(folder: Path) -> TestSite:
+    """A site whose target answers."""
+    site = TestSite(folder)
     site.configure(replace=(TARGET, ANSWERS))
-    (tmp_path / "out" / "pohoda" / "response").mkdir(parents=True)
+    (folder / "out" / "pohoda" / "response").mkdir(parents=True)
     return site
 
 

@@ -17,17 +17,14 @@ from gateway.exchange.reading import read_route
 from tests.exchange.answers import ORDER, Item, booked, busy, duplicate, rejected, response
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
-from tests.exchange.test_answers import ANSWERS, TARGET, answer, send, states
+from tests.exchange.test_answers import ANSWERS, TARGET, answer, answering, send, states
 
 FILE = "shop-main_order_1001.xml"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> TestSite:
-    site = TestSite(tmp_path)
-    site.configure(replace=(TARGET, ANSWERS))
-    (tmp_path / "out" / "pohoda" / "response").mkdir(parents=True)
-    return site
+    return answering(tmp_path)
 
 
 def put(site: TestSite, name: str, content: bytes) -> None:
