@@ -142,7 +142,7 @@ def exchange_under_kills(site: TestSite, office: Office, *, files: int, orders: 
         office.always(Mood.FINE)
         process = start(site.config_path, log)
         try:
-            wait_until(lambda: is_through(site, number), seconds=300)
+            wait_until(lambda: is_through(site, number), seconds=200 + number // 8)
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -168,6 +168,7 @@ def test_orders_under_kills_and_moods_are_there_exactly_once(site: TestSite, off
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_five_thousand_orders_under_kills_and_moods_are_there_exactly_once(site: TestSite, office: Office) -> None:
     seed = int(os.environ.get("GATEWAY_SEED", "1"))
     orders = exchange_under_kills(site, office, files=100, orders=50, kills=20, seed=seed)
