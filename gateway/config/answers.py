@@ -9,6 +9,9 @@ from gateway.config.model import AnswersModel
 from gateway.diagnostics import Span
 from gateway.endpoints import AfterWork, Pickup
 
+INTO_DONE = AfterWork(action="move", folder="done")
+"""The after-work action where nothing is said."""
+
 _GIVE_UP = timedelta(minutes=10)
 
 
@@ -36,15 +39,12 @@ def answers_spec(
     model: AnswersModel, target: str, usual: timedelta, span: Span | None, mapping_span: Span | None
 ) -> AnswersSpec:
     """The answers of the target of that id. usual: how often a source such as its endpoint is looked at."""
-    after = model.after
     return AnswersSpec(
         route=f"answers-{target.replace('/', '-')}",
         pickup=Pickup(
             folder=model.folder,
             files=tuple(model.files),
-            after=AfterWork(action=after.action, folder=after.folder)
-            if after
-            else AfterWork(action="move", folder="done"),
+            after=model.after.work() if model.after else INTO_DONE,
         ),
         give_up=_GIVE_UP,
         mapping=model.mapping,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gateway.config.schedule import parse as parse_schedule
-from gateway.endpoints import EndpointModel, cannot_be_asked_for, name_trouble
+from gateway.endpoints import AfterWork, EndpointModel, cannot_be_asked_for, name_trouble
 
 _UNITS = {
     "s": 1, "sec": 1, "second": 1, "seconds": 1,
@@ -151,6 +151,10 @@ class AfterModel(Model):
 
     action: Literal["delete", "move", "keep"]
     folder: str | None = None
+
+    def work(self) -> AfterWork:
+        """As the endpoints take it."""
+        return AfterWork(action=self.action, folder=self.folder)
 
 
 class FromModel(Model):

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from gateway import library
-from gateway.config.answers import AnswersSpec, answers_spec
+from gateway.config.answers import INTO_DONE, AnswersSpec, answers_spec
 from gateway.config.model import (
     AlertsModel,
     ConfigModel,
@@ -21,7 +21,7 @@ from gateway.config.model import (
 from gateway.config.over_http import Impossible, impossible_for_a_feed, impossible_for_uploads
 from gateway.config.schedule import Schedule
 from gateway.diagnostics import Problem, Span
-from gateway.endpoints import AfterWork, Dropoff, EndpointModel, Pickup
+from gateway.endpoints import Dropoff, EndpointModel, Pickup
 from gateway.endpoints.base import KEEP
 from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.local import LocalOptions
@@ -276,9 +276,7 @@ class Resolver:
             pickup=Pickup(
                 folder=route.from_.folder,
                 files=tuple(route.from_.files),
-                after=AfterWork(action=after.action, folder=after.folder)
-                if after
-                else (KEEP if is_feed else AfterWork(action="move", folder="done")),
+                after=after.work() if after else (KEEP if is_feed else INTO_DONE),
                 sort=route.from_.sort,
                 done_file=route.from_.done_file,
             ),
