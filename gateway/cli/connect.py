@@ -77,12 +77,16 @@ class _Row:
 def _looked_at(config: Config, name: str) -> Iterator[_Row]:
     """An endpoint, and if it is in order, the inis of POHODA that its targets have there."""
     from gateway.cli.pohoda import probe_ini
-    from gateway.endpoints import open_endpoint
+    from gateway.endpoints import open_endpoint, open_service
 
     if name not in config.endpoints:
         yield _row(lambda: _test_message(config), name)
         return
-    endpoint = open_endpoint(name, config.endpoints[name], config.site)
+    options = config.endpoints[name]
+    if options.is_service:
+        yield _row(open_service(name, options, config.site).probe, name)
+        return
+    endpoint = open_endpoint(name, options, config.site)
     try:
         found = _row(endpoint.probe, name)
         yield found

@@ -110,6 +110,8 @@ def _target(config: Config, name: str) -> TargetSpec:
     target = targets.get(name)
     if target is None:
         raise UsageError(f"no route sends to a target `{name}`; known: {', '.join(targets) or 'none'}")
+    if target.is_service:
+        raise UsageError(f"the target `{name}` is an mServer, which needs no ini; see docs/pohoda-mserver.md")
     if target.answers is None:
         inside = _path_there(target, "response")
         raise UsageError(

@@ -14,6 +14,7 @@ from gateway.diagnostics import Problem
 from gateway.endpoints import AnyOptions
 from gateway.endpoints.ftp import FtpOptions
 from gateway.endpoints.http import HttpOptions, may_be_secret
+from gateway.endpoints.mserver import MServerOptions
 from gateway.yamlfile import YamlFile
 
 
@@ -82,6 +83,14 @@ def cautions(
                 message=f"`{name}` is plain HTTP: its secrets and the orders travel readable",
                 span=file.span(("endpoints", name), key=True),
                 help="write `https://` if the server knows it (`gateway probe` tells)",
+            )
+        if here and isinstance(options, MServerOptions) and options.tells_secrets_openly:
+            yield Problem(
+                code="C010",
+                level="warning",
+                message=f"`{name}` is plain HTTP: its password and the orders travel readable",
+                span=file.span(("endpoints", name), key=True),
+                help="set mServer up for HTTPS and write `https://`; without it only within your own network",
             )
     for name, route in routes.items():
         slot = route.schedule.doubtful(SystemClock().now()) if route.schedule else None

@@ -17,8 +17,9 @@ from gateway import library, yamlfile
 from gateway.config.cautions import cautions, inline_secrets
 from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
-from gateway.config.routes import AlertSpec, Resolver, RetentionSpec, RouteSpec, alert_spec, retention_spec
+from gateway.config.routes import Resolver, RouteSpec
 from gateway.config.secrets import fill_in
+from gateway.config.upkeep import AlertSpec, RetentionSpec, alert_spec, retention_spec
 from gateway.config.wording import arranged, word
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import AnyOptions

@@ -1,4 +1,7 @@
-"""What a route or target asks for that HTTP cannot do: there are no folders there, and no files beside a file."""
+"""What a route or target asks for that HTTP cannot do: there are no folders there, and no files beside a file.
+
+A service, such as mServer, has no files at all: it is called, and answers in the call.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,24 @@ from dataclasses import dataclass
 
 from gateway.config.model import FromModel, TargetModel
 from gateway.endpoints.http import HttpOptions
+from gateway.endpoints.mserver import MServerOptions
 
 _QUERY = "`folder`: what follows the `?` goes under `query:` of the endpoint"
 _QUERY_HELP = 'there it may be a secret, such as `query: {hash: "${env:SHOP_HASH}"}`'
 
+_NO_FILES = {
+    "folder": "an mServer has no folders",
+    "file_name": "an mServer gets no files, so that they need no names",
+    "window": "an mServer gets every order once and keeps it",
+    "temporary": "an mServer gets no files, so that they need no names",
+    "done_file": "an mServer gets no files, and none beside them",
+}
+_NO_FILES_OF_ANSWERS = ("folder", "files", "every", "after", "take_away", "ini")
+
 
 @dataclass(frozen=True)
 class Impossible:
-    """One option that cannot be had, and what to do instead."""
+    """One option that cannot be had, and what to do instead. option: with a dot for one within another."""
 
     option: str
     message: str
@@ -57,4 +70,38 @@ def impossible_for_uploads(target: TargetModel, options: HttpOptions) -> list[Im
                 "leave `done_file:` out, or set `method: PUT` of the endpoint if the server takes it",
             )
         )
+    return found
+
+
+def impossible_for_a_source(name: str) -> list[Impossible]:
+    """What a route asks in vain of an endpoint that is only called."""
+    return [
+        Impossible(
+            "endpoint",
+            f"`{name}` is an mServer, and nothing can be taken from one: it answers what it is sent",
+            "take `from:` another endpoint, or none for the drop folder; its answers are read by themselves",
+        )
+    ]
+
+
+def impossible_for_calls(target: TargetModel, options: MServerOptions, company_id: object) -> list[Impossible]:
+    """What a target asks in vain of an mServer. company_id: whose orders are written, where that is said."""
+    given = target.model_fields_set
+    found = [
+        Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
+        for name, why in _NO_FILES.items()
+        if name in given
+    ]
+    if "answers" in given and target.answers is None:
+        found.append(Impossible("answers", "`answers`: an mServer always answers", "leave `answers:` out"))
+    asked = frozenset() if target.answers is None else target.answers.model_fields_set
+    for name in _NO_FILES_OF_ANSWERS:
+        if name in asked:
+            message = f"`{name}` of `answers`: an mServer answers in the call, and there is no file of it"
+            found.append(Impossible(f"answers.{name}", message, f"leave `{name}:` out there"))
+    if company_id is not None and str(company_id).strip() != options.company_id.strip():
+        message = (
+            f"the orders are of the company {company_id}, and this mServer's `company_id` is {options.company_id}"
+        )
+        found.append(Impossible("endpoint", message, "choose the mServer of that company, or correct the number"))
     return found

@@ -1,6 +1,7 @@
-"""The transports: where files are taken from and shipped to.
+"""The transports: where files are taken from and shipped to, and who is called.
 
-A new transport is one module with its options model and its endpoint class, and one line in `ENDPOINTS` here.
+A new transport is one module with its options model and its endpoint class, and one line in `ENDPOINTS` here, or
+in `SERVICES` where it answers at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from gateway.endpoints.base import (
     Memory,
     Outcome,
     Pickup,
+    Service,
+    ServiceEndpoint,
     Source,
     Staged,
     Target,
@@ -32,9 +35,10 @@ from gateway.endpoints.base import (
 from gateway.endpoints.ftp import FtpEndpoint, FtpOptions
 from gateway.endpoints.http import HttpEndpoint, HttpOptions
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
+from gateway.endpoints.mserver import MServerEndpoint, MServerOptions
 from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 
-AnyOptions = LocalOptions | FtpOptions | SftpOptions | HttpOptions
+AnyOptions = LocalOptions | FtpOptions | SftpOptions | HttpOptions | MServerOptions
 """The options of any endpoint."""
 
 EndpointModel = Annotated[AnyOptions, Field(discriminator="type")]
@@ -47,10 +51,19 @@ ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
     HttpOptions: lambda name, options, root: HttpEndpoint(name, options, root=root),
 }
 
+SERVICES: dict[type[Any], Callable[[str, Any, Path], ServiceEndpoint]] = {
+    MServerOptions: lambda name, options, root: MServerEndpoint(name, options, root=root),
+}
+
 
 def open_endpoint(name: str, options: AnyOptions, root: Path) -> Endpoint:
-    """The endpoint that these options describe; nothing is connected yet."""
+    """The endpoint with folders that these options describe; nothing is connected yet."""
     return ENDPOINTS[type(options)](name, options, root)
+
+
+def open_service(name: str, options: AnyOptions, root: Path) -> ServiceEndpoint:
+    """The endpoint that answers calls, which these options describe; nothing is connected yet."""
+    return SERVICES[type(options)](name, options, root)
 
 
 __all__ = [
@@ -64,6 +77,8 @@ __all__ = [
     "Memory",
     "Outcome",
     "Pickup",
+    "Service",
+    "ServiceEndpoint",
     "Source",
     "Staged",
     "Target",
@@ -73,4 +88,5 @@ __all__ = [
     "fits",
     "name_trouble",
     "open_endpoint",
+    "open_service",
 ]

@@ -1,4 +1,4 @@
-"""The seams to the outside: where files are taken from, and where they are shipped to."""
+"""The seams to the outside: where files are taken from, where they are shipped to, and who answers at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +22,12 @@ _DEVICE_NAMES = frozenset(
 
 
 class EndpointOptions(BaseModel):
-    """What every endpoint can be told; each endpoint adds its own."""
+    """What every endpoint can be told; each endpoint adds its own.
+
+    is_service: its target side is a `Service`.
+    """
+
+    is_service: ClassVar[bool] = False
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -131,6 +136,7 @@ class Pickup:
     """What a route takes from an endpoint, and what happens to it there afterwards.
 
     done_file: a pattern such as `{name}.done`; a file counts as there only once its done-file is there too.
+    skip: masks of files that somebody else takes.
     """
 
     folder: str = ""
@@ -138,6 +144,7 @@ class Pickup:
     after: AfterWork = KEEP
     sort: Literal["oldest", "name"] = "oldest"
     done_file: str | None = None
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,6 +246,36 @@ class Target(Protocol):
         ...
 
 
+class Service(Protocol):
+    """The other side as one that is asked and answers at once, instead of a folder that files lie in.
+
+    It recognises what it was handed before: the same bytes again are never carried out twice.
+    """
+
+    def ready(self) -> str:
+        """Make sure that the one answers who is meant, and say who that is: the same text for the same receiver.
+
+        Nothing is handed over. Raises EndpointError.
+        """
+        ...
+
+    def call(self, name: str, content: bytes) -> bytes:
+        """Hand content over, and return the whole answer; never before it is sure who answers.
+
+        name: for messages alone. Raises OutcomeUnknown where it may have been carried out, so that the same bytes
+        are to be handed over again, and another EndpointError only where it surely was not.
+        """
+        ...
+
+    def refresh(self) -> None:
+        """The connection lay idle: whoever answers now is to be looked at again. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
 class Endpoint(Protocol):
     """A connection with its secrets; folder, mask and after-work action belong to the route."""
 
@@ -251,6 +288,25 @@ class Endpoint(Protocol):
 
     def target(self, dropoff: Dropoff) -> Target:
         """A folder as a target."""
+        ...
+
+    def probe(self) -> str:
+        """Connect and say in one line what was found. Raises EndpointError."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
+class ServiceEndpoint(Protocol):
+    """An endpoint whose target side is a service; it has no folders, so it is nobody's source."""
+
+    name: str
+    traits: Traits
+
+    def service(self) -> Service:
+        """The other side as a service."""
         ...
 
     def probe(self) -> str:
@@ -309,13 +365,17 @@ def complete(entries: Iterable[Entry], pickup: Pickup) -> list[Entry]:
     return [
         entry
         for name, entry in found.items()
-        if fits(name, pickup.files) and (pattern is None or done_name(pattern, name) in found)
+        if _is_ours(name, pickup) and (pattern is None or done_name(pattern, name) in found)
     ]
+
+
+def _is_ours(name: str, pickup: Pickup) -> bool:
+    return fits(name, pickup.files) and not (pickup.skip and fits(name, pickup.skip))
 
 
 def may_matter(name: str, pickup: Pickup) -> bool:
     """Whether a listed name is to be looked at: it fits the mask, or it may be a done-file."""
-    return fits(name, pickup.files) or (pickup.done_file is not None and is_done_file(pickup.done_file, name))
+    return _is_ours(name, pickup) or (pickup.done_file is not None and is_done_file(pickup.done_file, name))
 
 
 def done_name(pattern: str, name: str) -> str:

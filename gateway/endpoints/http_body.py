@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from gateway.errors import EndpointRefused, EndpointUnreachable
 
@@ -20,20 +21,31 @@ def unpacked(blocks: Iterable[bytes], encoding: str | None, shown: str) -> Itera
         yield from blocks
     elif given in ("gzip", "x-gzip"):
         yield from _unzipped(blocks, shown)
+    elif given == "deflate":
+        yield from _inflated(iter(blocks), shown)
     else:
         raise EndpointRefused(
             f"{shown}: the content is packed with `{given[:40]}`, which was not asked for", code="E004"
         )
 
 
-def _unzipped(blocks: Iterable[bytes], shown: str) -> Iterator[bytes]:
-    unpack, began = zlib.decompressobj(zlib.MAX_WBITS | 16), False
+def _inflated(blocks: Iterator[bytes], shown: str) -> Iterator[bytes]:
+    """`deflate` is meant with the header of zlib, and some servers leave it out: the first two bytes tell."""
+    head = b""
+    while len(head) < 2 and (block := next(blocks, None)) is not None:
+        head += block
+    has_header = len(head) > 1 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
+    yield from _unzipped(chain([head], blocks), shown, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+
+
+def _unzipped(blocks: Iterable[bytes], shown: str, form: int = zlib.MAX_WBITS | 16) -> Iterator[bytes]:
+    unpack, began = zlib.decompressobj(form), False
     try:
         for block in blocks:
             rest = block
             while rest:
                 if unpack.eof:  # several packed parts may follow each other
-                    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    unpack = zlib.decompressobj(form)
                 began = True
                 yield unpack.decompress(rest, _STEP)
                 rest = unpack.unconsumed_tail or unpack.unused_data

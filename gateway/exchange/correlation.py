@@ -37,14 +37,16 @@ class Meant:
 
 
 class Meanings:
-    """Finds what the answers of one file are about: by the file's name, else by the ids in them."""
+    """Finds what the answers of one file are about: by the call or the file's name, else by the ids in them."""
 
-    def __init__(self, connection: Connection, target: str, name: str) -> None:
+    def __init__(self, connection: Connection, target: str, name: str, *, call: str | None = None) -> None:
+        """call: the delivery that was handed over in the call which brought this answer."""
         self._connection = connection
         self._target = target
+        meant = _delivery.c.name == name if call is None else _delivery.c.id == call
         self._delivery = connection.execute(
             select(_delivery)
-            .where(_delivery.c.target == target, _delivery.c.name == name, _reached)
+            .where(_delivery.c.target == target, meant, _reached)
             .order_by(_delivery.c.sequence.desc())
             .limit(1)
         ).one_or_none()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.clock import Clock
-from gateway.endpoints import Target
+from gateway.endpoints import Service, Target
 
 _LONGEST = timedelta(seconds=20)
 
@@ -17,7 +17,7 @@ _LONGEST = timedelta(seconds=20)
 class _Kept:
     host: str
     made_of: object
-    target: Target
+    target: Target | Service
     holds: ExitStack
     since: datetime
 
@@ -30,7 +30,7 @@ class IdleTargets:
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
-    def take(self, lane: str, made_of: object) -> tuple[Target, ExitStack] | None:
+    def take(self, lane: str, made_of: object) -> tuple[Target | Service, ExitStack] | None:
         """The target that was kept for this lane, if its configuration (`made_of`) is still the same."""
         with self._lock:
             kept = self._kept.pop(lane, None)
@@ -42,7 +42,7 @@ class IdleTargets:
         kept.target.refresh()
         return kept.target, kept.holds
 
-    def keep(self, lane: str, host: str, made_of: object, target: Target, holds: ExitStack) -> None:
+    def keep(self, lane: str, host: str, made_of: object, target: Target | Service, holds: ExitStack) -> None:
         """Keep a target open; closing `holds` closes it and gives its connection back."""
         with self._lock:
             before = self._kept.pop(lane, None)

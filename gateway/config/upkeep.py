@@ -1,0 +1,47 @@
+"""What a site does for itself: how long it keeps contents, and whom it tells what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway.config.model import AlertsModel, RetentionModel
+from gateway.config.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class RetentionSpec:
+    """How long the contents of exchanges are kept: by age, by their number, by the bytes that they take."""
+
+    keep_for: timedelta = timedelta(days=400)
+    keep_exchanges: int = 200_000
+    keep_bytes: int = 10 * 10**9
+
+
+def retention_spec(model: RetentionModel) -> RetentionSpec:
+    """The retention of a configuration."""
+    return RetentionSpec(model.keep_for, model.keep_exchanges, model.keep_bytes)
+
+
+@dataclass(frozen=True)
+class AlertSpec:
+    """Who is told when something is wrong, and when. `notify` holds secrets."""
+
+    notify: tuple[str, ...] = field(repr=False)
+    name: str
+    daily: Schedule | None
+    patience: timedelta
+    again: timedelta
+
+
+def alert_spec(model: AlertsModel | None) -> AlertSpec | None:
+    """The alerts of a configuration; None where nobody is to be told."""
+    if model is None:
+        return None
+    return AlertSpec(
+        notify=tuple(address.get_secret_value() for address in model.notify),
+        name=model.name,
+        daily=Schedule(model.daily, model.timezone) if model.daily else None,
+        patience=model.patience,
+        again=model.again,
+    )
