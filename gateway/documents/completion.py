@@ -51,31 +51,25 @@ def complete_order(
     try:
         return _completed(values, on_totals)
     except ArithmeticError:
-        return None, (
-            Finding(
-                code="D020",
-                field="lines",
-                message="the amounts are too large or too small to be computed with exactly",
-                help="correct the amounts in the shop; prices, quantities and totals are computed with 28 digits",
-            ),
-        )
+        return None, (too_large(),)
+
+
+def too_large() -> Finding:
+    """For amounts that decimal arithmetic refuses."""
+    return Finding(
+        code="D020",
+        field="lines",
+        message="the amounts are too large or too small to be computed with exactly",
+        help="correct the amounts in the shop; prices, quantities and totals are computed with 28 digits",
+    )
 
 
 def _completed(values: Mapping[str, Any], on_totals: OnTotals) -> tuple[Order | None, tuple[Finding, ...]]:
-    findings = [_missing(name) for name in ("number", "ordered_at", "currency") if values.get(name) is None]
-    billing = _party(values.get("billing"))
-    if billing is None or not billing.names_somebody():
-        findings.append(
-            Finding(
-                code="D001",
-                field="billing.name",
-                message="the order names no customer: neither a name nor a company",
-                help="map `billing.name` or `billing.company`",
-            )
-        )
+    findings = missing(values, ("number", "ordered_at", "currency"))
+    billing = customer(values.get("billing"), findings, whole="order")
     unit = minor_unit(values.get("currency") or "")
-    lines = _lines(values.get("lines") or (), unit, findings, on_totals)
-    total = _totals(values.get("total") or {}, lines, unit, findings, on_totals)
+    lines = complete_lines(values.get("lines") or (), unit, findings, on_totals, whole="order")
+    total = complete_totals(values.get("total") or {}, lines, unit, findings, on_totals)
     if any(finding.level == "error" for finding in findings) or total is None or billing is None:
         return None, tuple(findings)
     order = Order(
@@ -83,7 +77,7 @@ def _completed(values: Mapping[str, Any], on_totals: OnTotals) -> tuple[Order | 
         ordered_at=values["ordered_at"],
         currency=values["currency"],
         billing=billing,
-        delivery=_delivery(values.get("delivery"), billing),
+        delivery=delivery_other_than(billing, values.get("delivery")),
         lines=lines,
         total=total,
         exchange_rate=values.get("exchange_rate"),
@@ -134,16 +128,17 @@ def _half_place(amount: Decimal) -> Decimal:
     return Decimal(5).scaleb(-places - 1)
 
 
-def _lines(
-    rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Finding], on_totals: OnTotals
+def complete_lines(
+    rows: Sequence[Mapping[str, Any]], unit: Decimal, findings: list[Finding], on_totals: OnTotals, *, whole: str
 ) -> tuple[OrderLine, ...]:
+    """The rows of an order or an invoice (`whole` names it); what is wrong is added to the findings."""
     if not rows:
         findings.append(
             Finding(
                 code="D001",
                 field="lines",
-                message="the order has no lines",
-                help="check the path in `lines: {each: …}`; an order without lines cannot be booked",
+                message=f"the {whole} has no lines",
+                help=f"check the path in `lines: {{each: …}}`; an {whole} without lines cannot be booked",
             )
         )
     lines = []
@@ -252,17 +247,21 @@ def _line_total(
     return price
 
 
-def _totals(
+def complete_totals(
     given: Mapping[str, Any],
     lines: Sequence[OrderLine],
     unit: Decimal,
     findings: list[Finding],
     on_totals: OnTotals,
+    *,
+    whole: str = "order",
+    may_be_negative: bool = False,
 ) -> Totals | None:
+    """What the whole costs, compared with its lines; None with a finding where that cannot be told."""
     rounding = given.get("rounding") or _NOTHING
     net, gross, to_pay = given.get("net"), given.get("gross"), given.get("to_pay")
     for field, amount in (("gross", gross), ("net", net), ("to_pay", to_pay)):
-        if amount is not None and amount < _NOTHING:
+        if amount is not None and amount < _NOTHING and not may_be_negative:
             findings.append(
                 Finding(
                     code="D008",
@@ -276,9 +275,9 @@ def _totals(
     if any(finding.level == "error" for finding in findings):
         return None
     if gross is not None:
-        _compare("gross", gross, _added(lines, _GROSS), tolerance, findings, on_totals)
+        _compare("gross", gross, _added(lines, _GROSS), tolerance, findings, on_totals, whole)
     elif net is not None:
-        _compare("net", net, _added(lines, _NET), tolerance, findings, on_totals)
+        _compare("net", net, _added(lines, _NET), tolerance, findings, on_totals, whole)
     return Totals(
         net=net if net is not None else rounded(_added(lines, _NET), unit),
         gross=gross if gross is not None else rounded(_added(lines, _GROSS), unit),
@@ -298,18 +297,26 @@ def _added(lines: Sequence[OrderLine], basis: PriceBasis) -> Decimal:
 
 
 def _compare(
-    field: str, amount: Decimal, added: Decimal, tolerance: Decimal, findings: list[Finding], on_totals: OnTotals
+    field: str,
+    amount: Decimal,
+    added: Decimal,
+    tolerance: Decimal,
+    findings: list[Finding],
+    on_totals: OnTotals,
+    whole: str,
 ) -> None:
     if amount != added and abs(amount - added) > tolerance:
-        findings.append(_mismatch(field, amount, added, tolerance, on_totals))
+        findings.append(_mismatch(field, amount, added, tolerance, on_totals, whole))
 
 
-def _mismatch(field: str, amount: Decimal, added: Decimal, tolerance: Decimal, on_totals: OnTotals) -> Finding:
+def _mismatch(
+    field: str, amount: Decimal, added: Decimal, tolerance: Decimal, on_totals: OnTotals, whole: str
+) -> Finding:
     return Finding(
         code="D007",
         field=f"total.{field}",
         level="error" if on_totals == "error" else "warning",
-        message=f"the lines add up to {added}, the order says {amount} ({field}); {tolerance} may differ",
+        message=f"the lines add up to {added}, the {whole} says {amount} ({field}); {tolerance} may differ",
         help="check which rows `lines` leaves out or counts twice, and `total.rounding`",
     )
 
@@ -318,14 +325,28 @@ def _missing(field: str) -> Finding:
     return Finding(code="D001", field=field, message=f"`{field}` is missing")
 
 
-def _party(values: Mapping[str, Any] | None) -> Party | None:
-    """None where no field has a value."""
-    if values is None or all(value is None for value in values.values()):
-        return None
-    return Party(**values)
+def missing(values: Mapping[str, Any], needed: Sequence[str]) -> list[Finding]:
+    """A finding for each of the needed top-level fields that has no value."""
+    return [_missing(name) for name in needed if values.get(name) is None]
 
 
-def _delivery(values: Mapping[str, Any] | None, billing: Party) -> Party | None:
+def customer(values: Mapping[str, Any] | None, findings: list[Finding], *, whole: str) -> Party | None:
+    """Who buys; None with a finding where the order or invoice (`whole`) names nobody."""
+    given = values is not None and any(value is not None for value in values.values())
+    party = Party(**values) if given and values is not None else None
+    if party is None or not party.names_somebody():
+        findings.append(
+            Finding(
+                code="D001",
+                field="billing.name",
+                message=f"the {whole} names no customer: neither a name nor a company",
+                help="map `billing.name` or `billing.company`",
+            )
+        )
+    return party
+
+
+def delivery_other_than(billing: Party, values: Mapping[str, Any] | None) -> Party | None:
     """The delivery address; None where it repeats the billing address and adds nothing to it."""
     if values is not None:
         for name, value in values.items():

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
 
+from gateway.documents.attachment import Attachment, complete_attachment
 from gateway.documents.completion import Finding, OnTotals, complete_order
+from gateway.documents.contact import Contact, complete_contact
+from gateway.documents.invoice import Invoice, complete_invoice
 from gateway.documents.order import Order, Price
+from gateway.documents.order_state import OrderState, complete_order_state
+from gateway.documents.product import (
+    Offer,
+    Product,
+    ProductPrice,
+    StockLevel,
+    complete_product,
+    complete_product_price,
+    complete_stock_level,
+)
 from gateway.documents.receipt import Receipt, complete_receipt
+from gateway.documents.request import Request
 
-Document = Order | Receipt
+Document = (
+    Order
+    | Invoice
+    | Contact
+    | OrderState
+    | Product
+    | StockLevel
+    | ProductPrice
+    | Offer
+    | Receipt
+    | Request
+    | Attachment
+)
 """Every canonical record."""
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
@@ -28,6 +55,9 @@ class Kind:
     nature: an event is posted once; a snapshot is replaced by its successor.
     significant: the top-level fields whose change means another document, not just another status.
     needed: what a mapping has to name, each as one field or as several of which one is enough.
+    dated: the field that `since:` of a route looks at; None where the kind has no day of its own.
+    on_change: what happens to a document that comes again with another content, where the route does not say it.
+    becomes: the kind that targets get of it, where that is another one: offers are worked out of the catalogue.
     complete: builds the document from nested dicts of typed values, with findings on what is wrong.
     """
 
@@ -38,12 +68,47 @@ class Kind:
     significant: tuple[str, ...]
     needed: tuple[tuple[str, ...], ...]
     complete: Callable[..., tuple[Document | None, tuple[Finding, ...]]]
+    dated: str | None = None
+    becomes: str | None = None
+    on_change: Literal["hold", "replace"] = "hold"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether mappings can read it from an input."""
+        return self.complete is not _never_read
+
+    @property
+    def for_targets(self) -> str:
+        """The kind that templates write of it."""
+        return self.becomes or self.name
 
     def key_of(self, document: Document) -> str:
-        """The key as one text."""
+        """The key as one text; several fields are joined by `/`, which is `~1` inside one of them."""
         if len(self.key) == 1:
             return str(getattr(document, self.key[0]))
-        return "/".join(str(getattr(document, field)) for field in self.key)
+        return self._joined([getattr(document, field) for field in self.key])
+
+    def key_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key among the values of a record that is no document; None where it is not there."""
+        first = values.get(self.key[0])
+        if first is None:
+            return None
+        return str(first) if len(self.key) == 1 else self._joined([values.get(field) for field in self.key])
+
+    def when(self, document: Document) -> datetime | None:
+        """The moment that `since:` of a route looks at; None where the kind has none."""
+        moment = getattr(document, self.dated) if self.dated is not None else None
+        return moment if isinstance(moment, datetime) else None
+
+    @staticmethod
+    def _joined(parts: Sequence[object]) -> str:
+        return "/".join(str(part or "").replace("~", "~0").replace("/", "~1") for part in parts).rstrip("/")
+
+
+def _never_read(values: Mapping[str, Any], *, on_totals: OnTotals = "error") -> tuple[None, tuple[Finding, ...]]:
+    """For what the gateway itself makes; a mapping of such a kind is refused before."""
+    del values, on_totals
+    return None, ()
 
 
 KINDS: Mapping[str, Kind] = {
@@ -61,6 +126,109 @@ KINDS: Mapping[str, Kind] = {
             ("billing.name", "billing.company"),
         ),
         complete=complete_order,
+        dated="ordered_at",
+    ),
+    "invoice": Kind(
+        name="invoice",
+        document=Invoice,
+        nature="event",
+        key=("number",),
+        significant=(
+            "type",
+            "currency",
+            "billing",
+            "delivery",
+            "lines",
+            "total",
+            "order_number",
+            "original_number",
+        ),
+        needed=(
+            ("number",),
+            ("issued_at",),
+            ("currency",),
+            ("lines",),
+            ("billing.name", "billing.company"),
+        ),
+        complete=complete_invoice,
+        dated="issued_at",
+    ),
+    "contact": Kind(
+        name="contact",
+        document=Contact,
+        nature="event",
+        key=("number",),
+        significant=("billing", "delivery", "group", "price_level", "maturity_days"),
+        needed=(("number",), ("billing.name", "billing.company")),
+        complete=complete_contact,
+    ),
+    "order_state": Kind(
+        name="order_state",
+        document=OrderState,
+        nature="event",
+        key=("number",),
+        significant=("state", "invoice_number", "tracking_number"),
+        needed=(("number",),),
+        complete=complete_order_state,
+        on_change="replace",
+    ),
+    "product": Kind(
+        name="product",
+        document=Product,
+        nature="snapshot",
+        key=("sku", "warehouse"),
+        significant=tuple(Product.__struct_fields__),
+        needed=(("sku",),),
+        complete=complete_product,
+        becomes="offer",
+    ),
+    "stock": Kind(
+        name="stock",
+        document=StockLevel,
+        nature="snapshot",
+        key=("sku", "warehouse"),
+        significant=tuple(StockLevel.__struct_fields__),
+        needed=(("sku",), ("quantity",)),
+        complete=complete_stock_level,
+        becomes="offer",
+    ),
+    "price": Kind(
+        name="price",
+        document=ProductPrice,
+        nature="snapshot",
+        key=("sku", "level", "currency"),
+        significant=tuple(ProductPrice.__struct_fields__),
+        needed=(("sku",), ("price.net", "price.gross")),
+        complete=complete_product_price,
+        becomes="offer",
+    ),
+    "offer": Kind(
+        name="offer",
+        document=Offer,
+        nature="snapshot",
+        key=("sku",),
+        significant=tuple(Offer.__struct_fields__),
+        needed=(),
+        complete=_never_read,
+    ),
+    "attachment": Kind(
+        name="attachment",
+        document=Attachment,
+        nature="event",
+        key=("number",),
+        significant=("sha256",),
+        needed=(("number",), ("name",), ("sha256",), ("size",)),
+        complete=complete_attachment,
+        on_change="replace",
+    ),
+    "request": Kind(
+        name="request",
+        document=Request,
+        nature="event",
+        key=("number",),
+        significant=(),
+        needed=(),
+        complete=_never_read,
     ),
     "receipt": Kind(
         name="receipt",
@@ -72,6 +240,11 @@ KINDS: Mapping[str, Kind] = {
         complete=complete_receipt,
     ),
 }
+
+
+def is_cancelled(document: Document) -> bool:
+    """Whether its source says that it counts no more. The state of a cancelled order is news like any other."""
+    return isinstance(document, Order | Invoice) and document.cancelled
 
 
 def encode(document: Document) -> bytes:

@@ -61,7 +61,7 @@ class Desk:
         self.lookups = lookups
         self.vat_rates = vat_rates
         self.sites: list[Site] = []
-        self._slots: dict[tuple[Decimal, date, str], str | None] = {}
+        self._slots: dict[tuple[Decimal, date | None, str], str | None] = {}
         self._now = threading.local()
 
     @contextmanager
@@ -98,7 +98,11 @@ class Desk:
         if problem not in recorder.notes:
             recorder.notes.append(problem)
 
-    def slot(self, rate: Decimal, day: date, country: str) -> str | None:
+    def knows_rates_of(self, country: str) -> bool:
+        """Whether the VAT rates of a country are known."""
+        return self.vat_rates is not None and country in self.vat_rates.countries
+
+    def slot(self, rate: Decimal, day: date | None, country: str) -> str | None:
         """The VAT slot of a rate; the few combinations that occur are remembered."""
         key = (rate, day, country)
         try:

@@ -28,6 +28,7 @@ from gateway.rendering.shapes import (
     fields_of,
 )
 from gateway.rendering.sources import Source
+from gateway.rendering.user_fields import FilledField
 
 Scope = dict[str, Any]
 """What names stand for: a Shape, a Macro or a Module."""
@@ -69,7 +70,9 @@ class Expressions(ABC):
         }
         self.in_envelope = False
         self._tables = tables
-        self._fields = field_names(document) | field_names(settings) | field_names(Identity) | field_names(Loop)
+        self._fields = frozenset().union(
+            *(field_names(each) for each in (document, settings, Identity, Loop, FilledField))
+        )
 
     @abstractmethod
     def call_macro(self, node: nodes.Node, macro: Macro, given: Mapping[str, Shape]) -> None:
@@ -227,7 +230,8 @@ class Expressions(ABC):
             )
         if node.name == "lookup":
             self._lookup(node)
-        return Shape(entry.gives, optional=node.name == "lookup" and len(node.args) > 1)
+        optional = entry.optional or (node.name == "lookup" and len(node.args) > 1)
+        return Shape(entry.gives, optional, Shape(entry.item) if entry.item is not None else None)
 
     def _lookup(self, node: nodes.Filter) -> None:
         table = node.args[0] if node.args else None

@@ -6,23 +6,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date as day_type
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
-from gateway.documents import Order, OrderLine, minor_unit
-from gateway.rendering.desk import Desk, tell_replaced
-from gateway.rendering.sums import remainder as remainder_of
-from gateway.rendering.vat import rounding_rule as rule_of
+import msgspec
 
-_PRICE_PLACES = 4
-_QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(10))
+from gateway.documents import Invoice, Order, OrderLine, Price
+from gateway.rendering.desk import Desk, tell_replaced
+from gateway.rendering.money import (
+    absent,
+    amount,
+    deduction,
+    historical,
+    plain_number,
+    quantity,
+    remainder,
+    rounding_rule,
+    unit_price,
+    vat_slot,
+)
+from gateway.rendering.user_fields import FilledField, UserField
+from gateway.rendering.user_fields import filled as filled_of
 
 
 @dataclass(frozen=True)
 class Filter:
     """One filter.
 
-    takes: the types of value it works on; gives: the type of its result; optional: whether that may be None.
+    takes: the types of value it works on; gives: the type of its result, item: of each one of several; optional:
+    whether the result may be None.
     plain: the result needs no escaping. arguments: as people write them. line: its documentation, one sentence.
     least, most: how many arguments it may have.
     """
@@ -38,6 +50,7 @@ class Filter:
     most: int = 0
     plain: bool = False
     optional: bool = False
+    item: type | None = None
 
 
 def text(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
@@ -57,7 +70,7 @@ def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int
     if type(value) is str and (longest is None or len(value) <= longest) and desk.charset.fits_line(value):
         return value
     if not isinstance(value, str):
-        return _absent(desk, value, site)
+        return absent(desk, value, site)
     whole = value.strip()
     if longest is not None and len(whole) > longest:
         return desk.refuse(
@@ -78,80 +91,24 @@ def code(desk: Desk, value: str | None, longest: int | None = None, *, site: int
     return whole
 
 
-def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> str:
-    """A plain decimal number: `242`, `99.17`, `-10.5`."""
-    if not isinstance(value, Decimal):
-        return _absent(desk, value, site)
-    return _number(_rounded(desk, value, places, site))
-
-
-def unit_price(
-    desk: Desk, line: OrderLine, basis: str, currency: str, row_totals: str = "error", *, site: int
-) -> str:
-    """The price of one unit; refused, or told, where it does not lead to the line's total."""
-    price: Decimal | None = getattr(line.unit_price, basis)
-    total: Decimal | None = getattr(line.total, basis)
-    if price is None:
-        return desk.refuse(site, "T004", f"{{field}} has no {basis} price", "map it, or set `prices: as_given`")
-    unit = _rounded(desk, price, _PRICE_PLACES, site)
-    written = _number(unit)
-    computed = unit * line.quantity
-    if total is not None and computed != total and abs(computed - total) > minor_unit(currency):
-        tell = desk.note if row_totals == "warn" else desk.refuse
-        tell(
-            site,
-            "T017",
-            f"{{field}} costs {_number(total)} ({basis}) in the shop, "
-            f"but its unit price leads to {_number(computed)}",
-            "the target multiplies them itself: check `unit_price` and `quantity` in the mapping; "
-            "`row_totals: warn` in the target's settings sends such orders with a warning",
-            f"name: {line.name}",
-            f"unit price x quantity: {written} x {_number(line.quantity)}",
-        )
-    return written
-
-
-def remainder(desk: Desk, order: Order, rule: str, prices: str, rest: str = "item", *, site: int) -> Decimal:
-    """What the rounding item holds: the declared rounding where the rule is `item`, and the rest of cents."""
-    declared = order.total.rounding if rule == "item" else Decimal(0)
-    left = None if rest == "ignore" else remainder_of(order, rule, prices)
-    if left is None:
-        return declared
-    if left.item is not None and rest == "item":
-        return declared + left.item
-    desk.note(
-        site,
-        "T018",
-        f"the target will add the order up to {_number(left.target)}, in the shop it costs {_number(left.shop)}",
-        "compare the order with the shop after the import and correct the difference there",
-        f"difference: {_number(left.shop - left.target)} {order.currency}",
-    )
-    return declared
-
-
-def quantity(desk: Desk, value: Decimal | None, *, site: int) -> str:
-    """A plain decimal number with all the places that it has."""
-    return _number(value) if isinstance(value, Decimal) else _absent(desk, value, site)
-
-
 def date(desk: Desk, value: day_type | None, *, site: int) -> str:
     """The day in the value's own time zone: `2026-11-21`."""
     if isinstance(value, datetime):
         return value.date().isoformat()
-    return value.isoformat() if isinstance(value, day_type) else _absent(desk, value, site)
+    return value.isoformat() if isinstance(value, day_type) else absent(desk, value, site)
 
 
 def boolean(desk: Desk, value: bool | None, *, site: int) -> str:  # noqa: FBT001 - a filter's value
     """`true` or `false`."""
     if value is True:
         return "true"
-    return "false" if value is False else _absent(desk, value, site)
+    return "false" if value is False else absent(desk, value, site)
 
 
 def lookup(desk: Desk, value: str | None, table: str, *default: str | None, site: int) -> str | None:
     """The target's own code for a canonical one."""
     if value is None:
-        return _absent(desk, value, site)
+        return absent(desk, value, site)
     rows = desk.lookups.get(table, {})
     found = rows.get(str(value))
     if found is not None:
@@ -168,30 +125,12 @@ def lookup(desk: Desk, value: str | None, table: str, *default: str | None, site
     )
 
 
-def vat_slot(
-    desk: Desk, rate: Decimal | None, day: day_type, country: str, foreign: str = "error", *, site: int
-) -> str:
-    """The VAT slot of a rate on a day."""
-    if not isinstance(rate, Decimal):
-        return _absent(desk, rate, site)
-    on = day.date() if isinstance(day, datetime) else day
-    found = desk.slot(rate, on, country)
-    if found is not None:
-        return found
-    if foreign == "history":
-        return "historyHigh"
-    return desk.refuse(
-        site,
-        "T012",
-        f"{_number(rate)} % is no VAT rate of {country} on {on.isoformat()}",
-        "correct the rate in the mapping, or set `foreign_vat: history` where it is another country's rate",
-    )
-
-
-def rounding_rule(desk: Desk, order: Order, *, site: int) -> str:
-    """The rule by which the order's total was rounded."""
+def user_fields(
+    desk: Desk, document: msgspec.Struct, fields: tuple[UserField, ...], *, site: int
+) -> tuple[FilledField, ...]:
+    """The user fields for which the document has a value."""
     del desk, site
-    return rule_of(order)
+    return filled_of(document, fields, plain_number)
 
 
 def joined(desk: Desk, parts: list[Any], separator: str = ", ", *, site: int) -> str:
@@ -202,20 +141,15 @@ def joined(desk: Desk, parts: list[Any], separator: str = ", ", *, site: int) ->
 
 def compact(desk: Desk, value: str | None, *, site: int) -> str:
     """Without any white space."""
-    return "".join(value.split()) if isinstance(value, str) else _absent(desk, value, site)
+    return "".join(value.split()) if isinstance(value, str) else absent(desk, value, site)
 
 
 def digits(desk: Desk, value: str | None, longest: int | None = None, *, site: int) -> str:
     """The digits of a text; too many are refused."""
     if not isinstance(value, str):
-        return _absent(desk, value, site)
+        return absent(desk, value, site)
     found = "".join(character for character in value if character in "0123456789")
     return code(desk, found, longest, site=site)
-
-
-def historical(slot: str) -> bool:
-    """Whether a VAT slot needs its percentage beside it."""
-    return slot.startswith("history")
 
 
 def is_none(value: object) -> bool:
@@ -310,7 +244,7 @@ FILTERS: Mapping[str, Filter] = {
         Filter(
             "remainder",
             remainder,
-            (Order,),
+            (Order, Invoice),
             Decimal,
             "what an item for the rounding holds, 0 where none is needed: the declared rounding if the rule is "
             "`item`, and the cents between POHODA's sum of the written prices and the shop's amount; with "
@@ -360,7 +294,8 @@ FILTERS: Mapping[str, Filter] = {
             str,
             "the VAT slot of a rate on a day in a country (`vat_rates.yaml` of the template's folder): `none`, "
             "`high`, `low`, `third`, or `historyHigh` and so on for a rate of another time; another country's "
-            "rate is an error (T012) unless `foreign` is `history`",
+            "rate is an error (T012) unless `foreign` is `history`. With `none` as the day the latest rates "
+            "count; with `abroad` it is `historyHigh` for the country's standard rate, else `historyLow`",
             "{{ line.vat_rate | vat_slot(document.ordered_at, settings.home_country) }}",
             "day, country, foreign = `error`",
             least=2,
@@ -369,11 +304,37 @@ FILTERS: Mapping[str, Filter] = {
         Filter(
             "rounding_rule",
             rounding_rule,
-            (Order,),
+            (Order, Invoice),
             str,
             "POHODA's rule that leads from the order's total to the amount to pay; `none` where nothing was "
             "rounded, `item` where no rule does",
             "{{ document | rounding_rule }}",
+        ),
+        Filter(
+            "deduction",
+            deduction,
+            (Invoice,),
+            Price,
+            "what earlier advances have paid, as a negative price; none where nothing was, refused (T021) if "
+            "`advances` is `error`, told if it is `note`; `taxed` takes the VAT of the lines, `untaxed` none",
+            "{{ (document | deduction(settings.advances)).gross | amount }}",
+            "advances",
+            least=1,
+            most=1,
+            optional=True,
+        ),
+        Filter(
+            "user_fields",
+            user_fields,
+            (msgspec.Struct,),
+            tuple,
+            "the user fields of a table of settings for which the document has a value: `name`, `type`, `text`, "
+            "and `list` where the value is of one",
+            "{% for field in document | user_fields(settings.parameters) %}",
+            "fields",
+            least=1,
+            most=1,
+            item=FilledField,
         ),
     )
 }
@@ -382,7 +343,7 @@ FILTERS: Mapping[str, Filter] = {
 
 def _fitted(desk: Desk, value: str | None, longest: int | None, site: int, *, lines: bool) -> str:
     if not isinstance(value, str):
-        return _absent(desk, value, site)
+        return absent(desk, value, site)
     given = str(value)
     fitted = desk.charset.lines(given) if lines else desk.charset.line(given)
     if fitted.replaced:
@@ -399,36 +360,3 @@ def _fitted(desk: Desk, value: str | None, longest: int | None, site: int, *, li
         f"after: {cut}",
     )
     return cut
-
-
-def _rounded(desk: Desk, value: Decimal, places: int, site: int) -> Decimal:
-    """Rounded half up, and told where that changes it."""
-    quantum = _QUANTA[places] if 0 <= places < len(_QUANTA) else Decimal(1).scaleb(-places)
-    rounded = value.quantize(quantum, ROUND_HALF_UP)
-    if rounded != value:
-        desk.note(
-            site,
-            "T014",
-            f"{{field}} was rounded to {places} places",
-            None,
-            f"before: {value:f}",
-            f"after: {_number(rounded)}",
-        )
-    return rounded
-
-
-def _number(value: Decimal) -> str:
-    written = format(value, "f")
-    if "." in written:
-        written = written.rstrip("0").rstrip(".")
-    return "0" if written in ("-0", "") else written
-
-
-def _absent(desk: Desk, value: object, site: int) -> str:
-    return (
-        desk.write(value, site)
-        if value is None
-        else desk.refuse(
-            site, "T004", f"{{field}} is a {type(value).__name__}, and the filter cannot work on it", None
-        )
-    )

@@ -6,8 +6,9 @@ and a macro stands where it was called. What cannot be brought into this form is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
@@ -16,6 +17,20 @@ from gateway.rendering.language import VISIBLE
 
 _NAMING = (nodes.Import, nodes.FromImport, nodes.Macro)
 _HARMLESS = (nodes.Extends, nodes.Block, *_NAMING)
+
+
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_:. -]*")
+"""A constant text that needs no escaping, in any encoding."""
+
+
+class _Known(NamedTuple):
+    """A macro, and the macros that its file has for it."""
+
+    macro: nodes.Macro
+    others: Mapping[str, _Known]
+
+
+_Macros = Mapping[str, _Known]
 
 
 class NotFlat(Exception):
@@ -62,19 +77,19 @@ class _Flattener:
         self._depth = 0
         self._calls = 0
 
-    def macros_of(self, part: Part) -> dict[str, nodes.Macro]:
+    def macros_of(self, part: Part) -> dict[str, _Known]:
         """The macros that a file defines, and those that it imports by name."""
-        found = {}
+        found: dict[str, _Known] = {}
         for node in part.tree.body:
             if isinstance(node, nodes.Macro):
-                found[node.name] = node
+                found[node.name] = _Known(node, found)
             elif isinstance(node, nodes.FromImport):
                 found.update(self._imported(node))
             elif isinstance(node, nodes.Import):
                 raise NotFlat
         return found
 
-    def body(self, body: list[nodes.Node], macros: Mapping[str, nodes.Macro]) -> list[nodes.Node]:
+    def body(self, body: list[nodes.Node], macros: _Macros) -> list[nodes.Node]:
         """The statements, with every macro call replaced by the macro's own ones."""
         self._depth += 1
         if self._depth > 20:
@@ -109,7 +124,7 @@ class _Flattener:
         self._depth -= 1
         return written
 
-    def _imported(self, node: nodes.FromImport) -> dict[str, nodes.Macro]:
+    def _imported(self, node: nodes.FromImport) -> dict[str, _Known]:
         named = node.template
         part = self._parts.get(named.value) if isinstance(named, nodes.Const) else None
         if part is None:
@@ -123,9 +138,9 @@ class _Flattener:
             found[alias] = theirs[name]
         return found
 
-    def _output(self, node: nodes.Output, macros: Mapping[str, nodes.Macro]) -> Iterator[nodes.Node]:
+    def _output(self, node: nodes.Output, macros: _Macros) -> Iterator[nodes.Node]:
         plain: list[nodes.Expr] = []
-        for child in node.nodes:
+        for child in _merged(node.nodes):
             if isinstance(child, nodes.Call) and isinstance(child.node, nodes.Name) and child.node.name in macros:
                 if plain:
                     yield nodes.Output(plain, lineno=node.lineno)
@@ -137,8 +152,9 @@ class _Flattener:
         if plain:
             yield nodes.Output(plain, lineno=node.lineno)
 
-    def _called(self, call: nodes.Call, macro: nodes.Macro, macros: Mapping[str, nodes.Macro]) -> nodes.Node:
-        """The macro's body with its arguments set."""
+    def _called(self, call: nodes.Call, known: _Known, macros: _Macros) -> nodes.Node:
+        """The macro's body with its arguments set; what cannot change is put in its places instead."""
+        macro = known.macro
         if call.dyn_args is not None or call.dyn_kwargs is not None or macro.defaults:
             raise NotFlat
         names = [argument.name for argument in macro.args]
@@ -149,17 +165,25 @@ class _Flattener:
         for value in given.values():
             self._plain(value, macros)
         body = _copied(macro.body)
-        if _free(body) - set(names):
+        if _free(body) - set(names) - known.others.keys():
             raise NotFlat  # it sees something else than the place of its call
+        changed = {name.name for node in body for name in _names_in(node) if name.ctx != "load"}
+        if known.others.keys() & {*changed, *names}:
+            raise NotFlat
         self._calls += 1
         for name in [name for node in body for name in _names_in(node)]:
-            name.name = f"{name.name}__{self._calls}"  # of the macro alone, whatever is set around its call
+            if name.name not in known.others:
+                name.name = f"{name.name}__{self._calls}"  # of the macro alone, whatever is set around its call
+        steady = {name for name, value in given.items() if name not in changed and _is_steady(value)}
+        body = _put(body, {f"{name}__{self._calls}": given[name] for name in steady})
+        varying = [name for name in names if name not in steady]
         targets: list[nodes.Node] = [
-            nodes.Name(f"{name}__{self._calls}", "store", lineno=call.lineno) for name in names
+            nodes.Name(f"{name}__{self._calls}", "store", lineno=call.lineno) for name in varying
         ]
-        return nodes.With(targets, list(given.values()), self.body(body, {}), lineno=call.lineno)
+        values = [given[name] for name in varying]
+        return nodes.With(targets, values, self.body(body, known.others), lineno=call.lineno)
 
-    def _plain(self, node: nodes.Node, macros: Mapping[str, nodes.Macro]) -> None:
+    def _plain(self, node: nodes.Node, macros: _Macros) -> None:
         """Refuse a call anywhere but in an output of its own."""
         names = {each.name for each in _names_in(node)}
         if (
@@ -180,6 +204,43 @@ def _free(body: list[nodes.Node]) -> set[str]:
     return {name.name for name in names if name.ctx == "load"} - {
         name.name for name in names if name.ctx != "load"
     }
+
+
+def _is_steady(value: nodes.Expr) -> bool:
+    """Whether it may be asked for again instead of being kept: it cannot change, and asking never fails."""
+    if isinstance(value, nodes.Getattr):
+        return isinstance(value.node, nodes.Name) and value.node.name in VISIBLE
+    return isinstance(value, nodes.Const | nodes.Name)
+
+
+def _put(part: Any, values: Mapping[str, nodes.Expr]) -> Any:
+    """A tree with names replaced by what they stand for."""
+    if isinstance(part, list):
+        return [_put(each, values) for each in part]
+    if isinstance(part, nodes.Name) and part.name in values:
+        return _copied(values[part.name])
+    if isinstance(part, nodes.Node):
+        for field in part.fields:
+            setattr(part, field, _put(getattr(part, field), values))
+    return part
+
+
+def _merged(written: list[nodes.Expr]) -> Iterator[nodes.Expr]:
+    """Outputs with constants and the text around them in one piece."""
+    text: nodes.TemplateData | None = None
+    for child in written:
+        data = child.data if isinstance(child, nodes.TemplateData) else None
+        if isinstance(child, nodes.Const) and isinstance(child.value, str) and _AS_IT_IS.fullmatch(child.value):
+            data = child.value
+        if data is None:
+            if text is not None:
+                yield text
+            text = None
+            yield child
+        else:
+            text = nodes.TemplateData((text.data if text is not None else "") + data, lineno=child.lineno)
+    if text is not None:
+        yield text
 
 
 def _copied(part: Any) -> Any:

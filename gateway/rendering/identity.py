@@ -43,3 +43,12 @@ class Identity(msgspec.Struct, frozen=True):
             digest = sha256(parts.encode("ascii")).hexdigest()[:_HASH]
             whole = f"{_UNSAFE.sub('_', readable)[: LONGEST - _HASH - 1]}~{digest}"
         return cls(pack=whole, item=whole, origin=origin)
+
+
+class Implied(str):
+    """A setting that nobody wrote for this template, such as the merchant's company number.
+
+    A template that has such a setting gets it; for any other it is no mistake.
+    """
+
+    __slots__ = ()

@@ -39,14 +39,22 @@ def loop_table() -> str:
     return "\n".join(rows)
 
 
+_VALUES = {
+    "number": "a whole number",
+    "flag": "`true`, `false`",
+    "list": "a list of texts",
+    "user_fields": "a table",
+}
+
+
 def settings_table(target: str) -> str:
     """The settings of the shipped templates of one target as a Markdown table."""
     rows = ["| setting | value | default | what it is |", "|---|---|---|---|"]
     for name, setting in _declaration(target).settings.items():
-        value = {"number": "a whole number", "flag": "`true`, `false`"}.get(setting.type, "text")
+        value = _VALUES.get(setting.type, "text")
         if setting.one_of:
             value = ", ".join(f"`{choice}`" for choice in setting.one_of)
-        elif setting.longest is not None:
+        elif setting.longest is not None and value == "text":
             value = f"text, at most {setting.longest}"
         default = "**required**" if setting.required else f"`{setting.default}`" if setting.default else ""
         rows.append(f"| `{name}` | {value} | {default} | {setting.description} |")

@@ -9,34 +9,53 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.diagnostics import Problem, Span
-from gateway.documents import Carrier, PaymentMethod
+from gateway.documents import Carrier, InvoiceType, LineKind, PaymentMethod
 from gateway.errors import ProblemsFound
 from gateway.library import similar
+from gateway.rendering.identity import Implied
 from gateway.rendering.sources import Sources
+from gateway.rendering.user_fields import UserField, bound
 from gateway.yamlfile import parse
 
 FILE = "settings.yaml"
+_TYPES: Mapping[str, Any] = {
+    "text": str,
+    "number": int,
+    "flag": bool,
+    "list": tuple[str, ...],
+    "user_fields": tuple[UserField, ...],
+}
+_SEVERAL = ("list", "user_fields")
 Where = Callable[[Sequence[str | int]], Span | None]
 
 
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One setting; a template reads it as `settings.name`. Numbers are whole ones."""
+    """One setting; a template reads it as `settings.name`. Numbers are whole ones.
+
+    longest: of a text, or of each one of a list; of user fields it is their names'. most: how many there may be.
+    """
 
     description: str
-    type: Literal["text", "number", "flag"] = "text"
+    type: Literal["text", "number", "flag", "list", "user_fields"] = "text"
     default: str | None = None
     required: bool = False
     one_of: tuple[str, ...] = ()
     longest: int | None = None
     least: int | None = None
+    most: int | None = None
     pattern: str | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it always has a value; several have one that may be empty."""
+        return self.required or self.default is not None or self.type in _SEVERAL
 
 
 class LookupTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table from canonical codes to the target's own; `longest` is what the target can store."""
 
     description: str
-    keys: Literal["payment", "carrier", "country"]
+    keys: Literal["payment", "carrier", "country", "invoice type", "line kind"]
     longest: int
 
 
@@ -48,11 +67,10 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def struct(self) -> type[msgspec.Struct]:
         """The type of what templates see as `settings`."""
-        types = {"text": str, "number": int, "flag": bool}
         fields: list[tuple[str, Any]] = []
         for name, setting in self.settings.items():
-            always = setting.required or setting.default is not None
-            fields.append((name, types[setting.type] if always else types[setting.type] | None))
+            of = _TYPES[setting.type]
+            fields.append((name, of if setting.is_there else of | None))
         return msgspec.defstruct("settings", fields, frozen=True, kw_only=True, module=__name__)
 
 
@@ -68,6 +86,8 @@ CANONICAL: Mapping[str, CanonicalKeys] = {
     "payment": CanonicalKeys("payment method", tuple(PaymentMethod), ""),
     "carrier": CanonicalKeys("carrier", tuple(Carrier), ""),
     "country": CanonicalKeys("country", (), "[A-Z]{2}"),
+    "invoice type": CanonicalKeys("invoice type", tuple(InvoiceType), ""),
+    "line kind": CanonicalKeys("line kind", tuple(LineKind), ""),
 }
 
 
@@ -96,9 +116,12 @@ def declared(sources: Sources, folders: Sequence[str]) -> Declaration:
 
 
 def bind_settings(
-    declaration: Declaration, given: Mapping[str, Any], where: Where
+    declaration: Declaration, given: Mapping[str, Any], where: Where, document: type[msgspec.Struct]
 ) -> tuple[msgspec.Struct | None, list[Problem]]:
-    """The settings as the template sees them, or None and the problems of what was given."""
+    """The settings as the template sees them, or None and the problems of what was given.
+
+    document: what the template writes; user fields name fields of it.
+    """
     problems = [
         Problem(
             code="T009",
@@ -106,8 +129,8 @@ def bind_settings(
             span=where(("settings", name)),
             help=_near("setting", name, declaration.settings),
         )
-        for name in given
-        if name not in declaration.settings
+        for name, value in given.items()
+        if name not in declaration.settings and not isinstance(value, Implied)
     ]
     values: dict[str, Any] = {}
     for name, setting in declaration.settings.items():
@@ -115,11 +138,15 @@ def bind_settings(
         if raw is None and setting.default is not None:
             raw = setting.default
         if raw is None:
-            values[name] = None
+            values[name] = () if setting.type in _SEVERAL else None
             if setting.required:
                 problems.append(_missing(name, setting, where))
             continue
-        value, lack = _value(setting, raw)
+        if setting.type == "user_fields":
+            values[name], wrong = _user_fields(name, setting, raw, document, where)
+            problems += wrong
+            continue
+        value, lack = _listed(setting, raw) if setting.type == "list" else _value(setting, raw)
         values[name] = value
         if lack:
             problems.append(
@@ -213,6 +240,46 @@ def _value(setting: Setting, raw: Any) -> tuple[str | int | bool | None, str | N
     if setting.pattern is not None and not re.fullmatch(setting.pattern, text):
         return None, f"must be of the form `{setting.pattern}`"
     return text, None
+
+
+def _listed(setting: Setting, raw: Any) -> tuple[tuple[str, ...] | None, str | None]:
+    """The texts of a list, or what is wrong with it; one text alone is a list of one."""
+    texts = raw if isinstance(raw, list | tuple) else [raw]
+    if setting.most is not None and len(texts) > setting.most:
+        return None, f"may have {setting.most} entries, not {len(texts)}"
+    for text in texts:
+        _, lack = _value(setting, text)
+        if lack is None and not str(text).strip():
+            lack = "may not be empty"
+        if lack is not None:
+            return None, f"its entry `{text}` {lack}" if len(texts) > 1 else lack
+    return tuple(str(text) for text in texts), None
+
+
+def _user_fields(
+    name: str, setting: Setting, raw: Any, document: type[msgspec.Struct], where: Where
+) -> tuple[tuple[UserField, ...], list[Problem]]:
+    """The user fields of a table, and a problem for each line that cannot be one."""
+    about = f"`{name}` is {_lower(setting.description)}"
+    if not isinstance(raw, Mapping):
+        message = f"the setting `{name}` is `{raw}`, but must be a table of names"
+        return (), [Problem(code="T011", message=message, span=where(("settings", name)), help=about)]
+    fields: list[UserField] = []
+    problems: list[Problem] = []
+    for key, value in raw.items():
+        _, lack = _value(setting, str(key))
+        field = None
+        if lack is None:
+            field, lack = bound(str(key), value, document)
+        if field is not None:
+            fields.append(field)
+            continue
+        message = f"`{key}` in the setting `{name}` {lack}"
+        problems.append(Problem(code="T011", message=message, span=where(("settings", name, key)), help=about))
+    if setting.most is not None and len(raw) > setting.most:
+        message = f"the setting `{name}` may have {setting.most} entries, not {len(raw)}"
+        problems.append(Problem(code="T011", message=message, span=where(("settings", name)), help=about))
+    return tuple(fields), problems
 
 
 def _near(noun: str, name: str, known: Mapping[str, object]) -> str:

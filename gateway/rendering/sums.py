@@ -11,12 +11,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 import msgspec
 
-from gateway.documents import LineKind, Order, OrderLine, minor_unit, rounded
+from gateway.documents import Invoice, LineKind, Order, OrderLine, minor_unit, rounded
 
 PRICE_PLACES = Decimal("0.0001")
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
 _NOTHING = Decimal(0)
+
+Charged = Order | Invoice
+"""What has lines and a total."""
 
 _STEPS = {"one": Decimal(1), "half": Decimal("0.5"), "tenth": Decimal("0.1")}
 _MODES = {"math": ROUND_HALF_UP, "up": ROUND_CEILING, "down": ROUND_FLOOR}
@@ -45,7 +48,7 @@ def is_gross(line: OrderLine, prices: str) -> bool:
     return prices == "gross" or (prices == "as_given" and line.unit_price.basis == "gross")
 
 
-def remainder(order: Order, rule: str, prices: str) -> Remainder | None:
+def remainder(order: Charged, rule: str, prices: str) -> Remainder | None:
     """What is left between the target's sum and the shop's amount; None where nothing is, or nothing is known.
 
     rule: one of POHODA's, `none`, or `item` where the declared rounding is written as an item of its own.
@@ -68,7 +71,7 @@ def remainder(order: Order, rule: str, prices: str) -> Remainder | None:
     return Remainder(target, shop, item if fits else None)
 
 
-def _sum(order: Order, prices: str) -> Decimal | None:
+def _sum(order: Charged, prices: str) -> Decimal | None:
     """The items with VAT, before any rounding of the whole; None where a price that is written is not there."""
     with_vat = _NOTHING
     without: dict[Decimal, Decimal] = {}
@@ -87,7 +90,7 @@ def _sum(order: Order, prices: str) -> Decimal | None:
     return with_vat
 
 
-def _amount(order: Order, written: Decimal, tolerance: Decimal) -> Decimal | None:
+def _amount(order: Charged, written: Decimal, tolerance: Decimal) -> Decimal | None:
     """What the order costs in the shop; an amount to pay that a deposit or a voucher lowered does not count."""
     total = order.total
     if total.gross is None:
@@ -100,7 +103,7 @@ def _amount(order: Order, written: Decimal, tolerance: Decimal) -> Decimal | Non
     return whole
 
 
-def has_rounding_line(order: Order) -> bool:
+def has_rounding_line(order: Charged) -> bool:
     """Whether a line of the order carries its rounding."""
     rounding = LineKind.ROUNDING
     for line in order.lines:  # noqa: SIM110 - `any` over a generator costs three times as much

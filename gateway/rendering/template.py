@@ -181,7 +181,7 @@ def load(
     draft = _Draft(name_or_path, site)
     place = where or _nowhere
     problems = draft.problems()
-    bound, wrong_settings = bind_settings(draft.declaration, settings or {}, place)
+    bound, wrong_settings = bind_settings(draft.declaration, settings or {}, place, KINDS[draft.kind].document)
     tables, wrong_lookups = bind_lookups(draft.declaration, lookups or {}, place)
     problems += wrong_settings + wrong_lookups
     if problems or bound is None:

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.documents import Order
-from gateway.rendering.sums import RULES, has_rounding_line
+from gateway.rendering.sums import RULES, Charged, has_rounding_line
 
 _HISTORY = {"high": "historyHigh", "low": "historyLow", "third": "historyThird"}
 
@@ -31,14 +30,15 @@ class VatRates(msgspec.Struct, frozen=True):
         """Read `{CZ: [{from: 2024-01-01, high: 21, low: 12}]}`. Raises ValueError for what is no date."""
         return cls({country: _periods(rows) for country, rows in data.items()})
 
-    def slot(self, rate: Decimal, day: date, country: str) -> str | None:
-        """The slot of a rate: `none` for 0, `high`/`low`/`third` where it was in force on that day,
-        `historyHigh` and so on where it was at the nearest other time, None where the country never had it.
+    def slot(self, rate: Decimal, day: date | None, country: str) -> str | None:
+        """The slot of a rate: `none` for 0, `high`/`low`/`third` where it was in force on that day (without a day:
+        where it is the latest), `historyHigh` and so on where it was at the nearest other time, None where the
+        country never had it.
         """
         if not rate:
             return "none"
         periods = self.countries.get(country, ())
-        current = next((period for period in periods if period.start <= day), None)
+        current = next((period for period in periods if day is None or period.start <= day), None)
         if current is None:
             return None
         nearest = [current, *(p for p in periods if p.start < current.start)]
@@ -53,11 +53,18 @@ class VatRates(msgspec.Struct, frozen=True):
 _TRIED = ("math2one", "math5cent", "math2tenth", "math2half", "up2one", "down2one")
 
 
-def rounding_rule(order: Order) -> str:
-    """POHODA's rounding rule that turns the order's total into the amount to pay (type.xsd, typeRoundingDocument).
+def abroad(slot: str | None) -> str | None:
+    """How POHODA has a rate of another country: as a historical one, high for the standard rate, else low."""
+    if slot is None or slot == "none":
+        return slot
+    return "historyHigh" if slot in ("high", "historyHigh") else "historyLow"
 
-    `none` where nothing was rounded or a line of the order carries the rounding already; `item` where no rule
-    leads to the shop's amount, so that the difference must be written as an item of its own.
+
+def rounding_rule(order: Charged) -> str:
+    """POHODA's rounding rule that turns the total into the amount to pay (type.xsd, typeRoundingDocument).
+
+    `none` where nothing was rounded or a line carries the rounding already; `item` where no rule leads to the
+    shop's amount, so that the difference must be written as an item of its own.
     """
     if not order.total.rounding or has_rounding_line(order):
         return "none"
@@ -68,6 +75,8 @@ def rounding_rule(order: Order) -> str:
     # euro prices are rounded to five cents where cash is paid, crowns to whole ones
     names = sorted(_TRIED, key=lambda name: name != "math5cent") if order.currency == "EUR" else _TRIED
     for name in names:
+        if gross < 0 and not name.startswith("math"):
+            continue  # nobody knows which way up is in a credit note
         step, mode = RULES[name]
         if (gross / step).quantize(Decimal(1), rounding=mode) * step == wanted:
             return name

@@ -9,14 +9,23 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from gateway.documents import Order
-from gateway.rendering import Schema, Template, load, load_schema
+from gateway.documents import KINDS, Document, Order
+from gateway.rendering import Identity, Schema, Template, load, load_schema
 from tests.rendering.orders import LOOKUPS, SETTINGS, identity
 
 VENDOR = Path(__file__).resolve().parents[3] / "shared" / "formats" / "pohoda" / "xsd" / "data.xsd"
 NAMESPACES = {
     name: f"http://www.stormware.cz/schema/version_2/{file}.xsd"
-    for name, file in (("dat", "data"), ("ord", "order"), ("typ", "type"))
+    for name, file in (
+        ("adb", "addressbook"),
+        ("dat", "data"),
+        ("dis", "discount"),
+        ("ftr", "filter"),
+        ("inv", "invoice"),
+        ("ord", "order"),
+        ("stk", "stock"),
+        ("typ", "type"),
+    )
 }
 
 
@@ -62,6 +71,26 @@ def write(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callable[...
         data = loaded.encode(rendered.text)
         assert schema.check(data) == ()
         root = etree.fromstring(data)
+        if vendor_schema is not None:
+            vendor_schema.assertValid(root)
+        return Written(root, rendered.notes)
+
+    return write_one
+
+
+@pytest.fixture
+def write_with(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callable[..., Written]:
+    """Render a document of any kind with one of POHODA's templates, and check it with both schemas."""
+
+    def write_one(name: str, document: Document, lookups: Any = None, **settings: Any) -> Written:
+        loaded = load(name, settings=SETTINGS | settings, lookups=LOOKUPS | (lookups or {}))
+        ids = Identity.of("shoptet-main", loaded.kind, KINDS[loaded.kind].key_of(document))
+        rendered = loaded.whole(document, ids)
+        record = loaded.record(document, ids)
+        assert loaded.encode(loaded.head(ids.pack)) + record.data + loaded.encode(loaded.tail()) == rendered.data
+        problems = schema.check(rendered.data)
+        assert problems == (), [problem.message for problem in problems]
+        root = etree.fromstring(rendered.data)
         if vendor_schema is not None:
             vendor_schema.assertValid(root)
         return Written(root, rendered.notes)

@@ -198,10 +198,9 @@ def test_a_foreign_rate_is_an_error_or_historical(write: Write, template: Templa
         template.record(document, identity())
     assert render(caught.value.problems[0]) == (
         "error[T012]: order 2026000124: 27 % is no VAT rate of CZ on 2026-11-21\n"
-        "  --> templates/pohoda/order.xml.j2:96:15\n"
+        "  --> templates/pohoda/_document.xml.j2:49:15\n"
         "   |\n"
-        "96 | {% set slot = line.vat_rate | vat_slot(document.ordered_at, settings.home_country, "
-        "settings.foreign_vat) %}\n"
+        "49 | {% set slot = line.vat_rate | vat_slot(day, vat_country, foreign_rates) %}\n"
         "   |               ^^^^^^^^^^^^^\n"
         "   |\n"
         "   = help: correct the rate in the mapping, or set `foreign_vat: history` "

@@ -41,7 +41,8 @@ def rates() -> VatRates:
         ("SK", "2024-12-31", "20", "high"),
         ("SK", "2024-12-31", "23", "historyHigh"),
         ("SK", "2005-01-01", "19", None),
-        ("DE", "2026-11-21", "19", None),
+        ("DE", "2026-11-21", "19", "high"),
+        ("FR", "2026-11-21", "20", None),
     ],
 )
 def test_a_rate_has_the_slot_of_its_country_and_day(
