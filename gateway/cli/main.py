@@ -144,6 +144,7 @@ def _rooms() -> Iterable[Any]:
         explaining,
         operate,
         pohoda,
+        pohoda_lists,
         safekeeping,
         starting,
         testing,
@@ -151,7 +152,7 @@ def _rooms() -> Iterable[Any]:
     )
 
     yield from (author, checking, testing, workbench, comparing, converting, explaining, operate, connect)
-    yield from (pohoda, safekeeping, starting)
+    yield from (pohoda, pohoda_lists, safekeeping, starting)
 
 
 def main() -> None:

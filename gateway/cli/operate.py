@@ -28,7 +28,7 @@ _COUNTS = ("CHANGED", "SAME", "LEFT OUT", "SET ASIDE")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (run, status, show, retry, hold, release, adopt, forget):
+    for command in (run, status, show, retry, hold, release, resend, resync, adopt, forget):
         app.command(epilog=EXIT_CODES)(command)
 
 
@@ -237,24 +237,37 @@ def _short(text: str, most: int = 70) -> str:
 
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID", help="An exchange, a delivery or an order number.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="An exchange, a delivery, an order number or a product code.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Tell the whole story of one exchange, delivery or order."""
+    """Tell the whole story of one exchange, delivery, order or product."""
+    from gateway.cli.products import tell_product
+    from gateway.exchange.products import product_story
     from gateway.exchange.reports import stories
 
     session = session_of(context)
     site = _site(session)
+    found: list[Story] = []
     try:
-        found = stories(site, name)
+        product = product_story(site, name)
+        try:
+            found = stories(site, name)
+        except UsageError:
+            if product is None:
+                raise
     finally:
         site.close()
     if as_json:
-        session.terminal.json(found)
+        session.terminal.json(found if product is None else {"product": product, "exchanges": found})
         return
     for story in found:
         _tell_story(session.terminal, story)
-    session.terminal.result(f"next: {found[-1].next}")
+    if found:
+        session.terminal.result(f"next: {found[-1].next}")
+    if product is not None:
+        tell_product(session.terminal, product)
 
 
 def _tell_story(terminal: Terminal, story: Story) -> None:
@@ -390,6 +403,34 @@ def forget(
         route=route or None,
         email=email.strip() or None,
     )
+
+
+def resend(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(help="Order numbers or postings.")],
+    as_new: Annotated[
+        bool, typer.Option("--as-new", help="Under ids that the receiver does not know: it books it once more.")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Send a document once more under new ids, after it was deleted at its receiver."""
+    if not as_new:
+        raise UsageError(
+            "resend needs --as-new: the receiver books the document once more, so delete the first one there. "
+            "`gateway retry` sends it under the ids that it has"
+        )
+    _request(context, "resend", names, dry_run=dry_run, as_json=as_json)
+
+
+def resync(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(help="Targets of products, stock and prices, or routes to them.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Tell a target of all products, stock and prices anew."""
+    _request(context, "resync", names, dry_run=dry_run, as_json=as_json)
 
 
 def _request(

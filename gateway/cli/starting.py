@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from gateway.workbench.scaffold.samples import Sample
     from gateway.workbench.scaffold.trying import Platform
 
-_DRAFTED = ("order",)
-"""The kinds of documents that fields are guessed for."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -57,8 +55,8 @@ class _Places:
 def platform(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The platform's name: small letters and digits, such as upgates.")],
-    sample: Annotated[Path, typer.Option("--from", help="An export of the shop with at least one order.")],
-    kind: Annotated[str, typer.Option("--kind", help="The kind of document.")] = "order",
+    sample: Annotated[Path, typer.Option("--from", help="An export with at least one order or product.")],
+    kind: Annotated[str, typer.Option("--kind", help="What it holds: order or product.")] = "order",
     template: Annotated[str, typer.Option("--template", "-t", help="A template to try the draft with.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Write over a mapping that is there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the draft, write nothing.")] = False,
@@ -74,7 +72,7 @@ def platform(
     if places.mapping.exists() and not force and not dry_run:
         raise UsageError(f"{_shown(places.mapping)} is there already; `--force` writes over it")
     templates = _templates(session, places, template)
-    taken = read_sample(sample)
+    taken = read_sample(sample, kind)
     header = Header(_modeline(places), name, kind, sample.name, taken.source, places.given)
     made = drafted(taken.survey, sample, header)
     if dry_run and not as_json:
@@ -94,8 +92,10 @@ def platform(
 def _places(session: Session, name: str, kind: str, sample: Path) -> _Places:
     if not _NAME.fullmatch(name):
         raise UsageError(f"`{name}` is no name of a platform: small letters, digits, `_` and `-`, such as upgates")
-    if kind not in _DRAFTED:
-        raise UsageError(f"no draft can be made of the kind `{kind}`; the kinds are {', '.join(_DRAFTED)}")
+    from gateway.workbench.scaffold.trying import DRAFTED
+
+    if kind not in DRAFTED:
+        raise UsageError(f"no draft can be made of the kind `{kind}`; the kinds are {', '.join(DRAFTED)}")
     if not sample.is_file():
         raise UsageError(f"{sample} is no file")
     root = (site_of(session) or Path.cwd()).resolve()
@@ -148,8 +148,9 @@ def _templates(session: Session, places: _Places, wanted: str) -> list[str]:
     Raises UsageError.
     """
     from gateway.cli.choosing import templates_in_use
+    from gateway.documents import KINDS
 
-    kind = places.mapping.stem
+    kind = KINDS[places.mapping.stem].for_targets
     known = [each for each in library.names("templates", ".xml.j2", places.root) if _kind_of(each) == kind]
     if wanted and wanted not in known:
         near = library.similar(wanted, known)
@@ -218,7 +219,7 @@ def _as_json(session: Session, places: _Places, taken: Sample, made: Platform) -
                 {"field": prefix + guess.field, "sure": guess.sure, "why": guess.why, "sample": guess.sample}
                 for prefix, guesses in (
                     ("", draft.guesses),
-                    *((f"lines[{rows.each}].", rows.guesses) for rows in draft.lines),
+                    *((f"{rows.block}[{rows.each}].", rows.guesses) for rows in draft.lines),
                 )
                 for guess in guesses
             ],

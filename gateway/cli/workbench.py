@@ -126,11 +126,14 @@ def _show_fields(terminal: Terminal, story: Story) -> None:
 def _after_try(
     session: Session, mapping: str, source: Path, story: Story, output: _Output, problems: tuple[Problem, ...]
 ) -> str:
+    from gateway.documents import Product
+
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         return f"next: mend what is said above; `gateway explain {errors[0].code}` tells more"
     if output.choice is None:
-        return "next: `--template pohoda/order` shows the XML as well"
+        template = "shoptet/offer" if isinstance(story.document, Product) else "pohoda/order"
+        return f"next: `--template {template}` shows the XML as well"
     if not output.choice.lender.startswith("the route"):
         return (
             f"next: `gateway convert {source} -m {mapping} -o out.xml` writes all of it; "
@@ -334,6 +337,7 @@ def _output(
     """What the template makes of the record; its problems are values here, so that the rest is shown too."""
     from gateway.rendering import Identity
     from gateway.rendering.printing import mentions, printed
+    from gateway.workbench.output import for_targets
 
     choice = choose(session, mapping.name, template, settings)
     if choice is None or story.document is None:
@@ -341,7 +345,7 @@ def _output(
     try:
         loaded, schema = choice.prepared()
         identity = Identity.of(mapping.name.partition("/")[0], loaded.kind, mapping.kind.key_of(story.document))
-        text, found = printed(loaded, story.document, identity)
+        text, found = printed(loaded, for_targets(story.document), identity)
     except ProblemsFound as error:
         return _Output(choice, problems=error.problems)
     wrong = schema.check(loaded.encode(text), record=story.name) if schema is not None else ()

@@ -9,39 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from gateway.config.asking import AskModel, PrintModel
+from gateway.config.durations import Duration, KeptFor
+from gateway.config.offers import OffersModel
 from gateway.config.schedule import parse as parse_schedule
 from gateway.endpoints import AfterWork, EndpointModel, cannot_be_asked_for, name_trouble
-
-_UNITS = {
-    "s": 1, "sec": 1, "second": 1, "seconds": 1,
-    "min": 60, "mins": 60, "minute": 60, "minutes": 60,
-    "h": 3600, "hour": 3600, "hours": 3600,
-    "d": 86400, "day": 86400, "days": 86400,
-}  # fmt: skip
-_LONGEST = 366 * 86400
-_LONGEST_KEPT = timedelta(days=7305)
-
-
-def _duration(value: Any) -> Any:
-    span = _span(value)
-    if not span.total_seconds() <= _LONGEST:
-        raise ValueError("a time span is at most 366 days")
-    return span
-
-
-def _kept_for(value: Any) -> Any:
-    span = _span(value)
-    if not timedelta(days=1) <= span <= _LONGEST_KEPT:
-        raise ValueError("contents are kept for at least 1 day and at most 20 years (7305 d)")
-    return span
-
-
-def _span(value: Any) -> timedelta:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", value) if isinstance(value, str) else None
-    if match is None or match.group(2) not in _UNITS:
-        raise ValueError("a time span is a number and a unit, such as `30 s`, `5 min` or `1 h`")
-    seconds = float(match.group(1)) * _UNITS[match.group(2)]
-    return timedelta(seconds=min(seconds, 10 * _LONGEST_KEPT.total_seconds()))
+from gateway.offers import StateModel
 
 
 def _masks(value: Any) -> Any:
@@ -131,9 +104,6 @@ Temporary = Annotated[str, AfterValidator(_temporary)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 IniName = Annotated[str, AfterValidator(_ini_name)]
-_SPAN = WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[a-z]+\s*$"})
-Duration = Annotated[timedelta, BeforeValidator(_duration), _SPAN]
-KeptFor = Annotated[timedelta, BeforeValidator(_kept_for), _SPAN]
 Size = Annotated[
     int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": r"^\s*\d{1,6}\s*(kB|MB|GB)\s*$"})
 ]
@@ -161,6 +131,12 @@ class FromModel(Model):
     """Where a route takes its inputs from."""
 
     endpoint: str | None = Field(default=None, description="an endpoint's name; none = the route's drop folder")
+    ask: AskModel | None = Field(
+        default=None, description="a program that is asked for its data, instead of a folder with files"
+    )
+    print: PrintModel | None = Field(
+        default=None, description="a program that prints the invoices which the route's origin knows"
+    )
     folder: str = Field(default="", description="the folder on that endpoint")
     files: Annotated[list[str], BeforeValidator(_masks)] = Field(
         default=["*.xml"], min_length=1, description="one mask or several, such as `orders*.xml`"
@@ -244,11 +220,21 @@ class RouteModel(Model):
         default=None, ge=1, description="hold an input that brings more new documents than this"
     )
     rehearsal: bool = Field(default=False, description="do everything but ship")
-    on_change: Literal["hold", "ignore", "replace"] = Field(
-        default="hold", description="what happens when a document that was sent comes again with another content"
+    on_change: Literal["hold", "ignore", "replace"] | None = Field(
+        default=None,
+        description="what happens when a document that was sent comes again with another content; default `hold`, "
+        "for states of orders `replace`",
     )
     on_cancel: Literal["hold", "ignore"] = Field(
         default="hold", description="what happens when a document that was sent is cancelled in the shop"
+    )
+    complete: bool = Field(
+        default=False,
+        description="every input of products, stock or prices has all of them: what it lacks is gone",
+    )
+    states: list[StateModel] = Field(
+        default=[],
+        description="for states of orders: the shop's own names of them, the first whose condition holds",
     )
     enabled: bool = Field(default=True, description="false = the route does nothing")
     to: list[ToModel] = Field(min_length=1, description="the targets")
@@ -257,7 +243,10 @@ class RouteModel(Model):
 class AnswersModel(Model):
     """Where the receiver puts its answers, and how they are read."""
 
-    folder: str = Field(description="the folder of the answers, on the same endpoint")
+    folder: str | None = Field(
+        default=None,
+        description="the folder of the answers, on the same endpoint; an mServer has none: it answers in the call",
+    )
     files: Annotated[list[str], BeforeValidator(_masks)] = Field(
         default=["*.xml"], min_length=1, description="the masks of the answers' names"
     )
@@ -306,8 +295,11 @@ class TargetModel(Model):
     )
     answers: Annotated[AnswersModel | None, BeforeValidator(_answers)] = Field(
         default=None,
-        description="where the receiver's answers are found; none = it does not answer",
+        description="where the receiver's answers are found; none = it does not answer. An mServer always does",
         json_schema_extra=_or_none,
+    )
+    offers: OffersModel | None = Field(
+        default=None, description="what the target is told of products, stock and prices, and when"
     )
     settings: dict[str, Any] = Field(default={}, description="settings of the templates")
     lookups: dict[str, dict[str, str]] = Field(default={}, description="the target's own codes")

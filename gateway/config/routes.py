@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
 from gateway import library
 from gateway.config.answers import INTO_DONE, AnswersSpec, answers_spec
+from gateway.config.asking import AskSpec, PrintSpec, ask_spec
 from gateway.config.model import (
-    AlertsModel,
+    AnswersModel,
     ConfigModel,
     ExpectModel,
-    RetentionModel,
     RouteModel,
     TargetModel,
     ToModel,
 )
-from gateway.config.over_http import Impossible, impossible_for_a_feed, impossible_for_uploads
+from gateway.config.offers import OffersSpec, offers_spec
+from gateway.config.over_http import (
+    Impossible,
+    impossible_for_a_feed,
+    impossible_for_a_source,
+    impossible_for_calls,
+    impossible_for_uploads,
+)
 from gateway.config.schedule import Schedule
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import Dropoff, EndpointModel, Pickup
 from gateway.endpoints.base import KEEP
 from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.local import LocalOptions
+from gateway.endpoints.mserver import MServerOptions
+from gateway.offers import StateModel
+from gateway.rendering.identity import Implied
 from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
 
@@ -52,11 +62,24 @@ class TargetSpec:
     own_lookups: dict[str, dict[str, str]]
     spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
     answers: AnswersSpec | None = None
+    offers: OffersSpec | None = None
 
     @property
     def lane(self) -> str:
         """The lane that this target is shipped to on."""
         return f"ship:{self.id}"
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is called and answers at once, instead of being a folder."""
+        return self.answers is not None and self.answers.by_call
+
+    @property
+    def replaces(self) -> bool:
+        """Whether each file takes the place of the one before, under the same name."""
+        return self.window is not None or (
+            self.offers is not None and self.offers.mode == "full" and self.has_fixed_name
+        )
 
     @property
     def has_fixed_name(self) -> bool:
@@ -74,44 +97,6 @@ class TargetSpec:
 
 
 @dataclass(frozen=True)
-class RetentionSpec:
-    """How long the contents of exchanges are kept: by age, by their number, by the bytes that they take."""
-
-    keep_for: timedelta = timedelta(days=400)
-    keep_exchanges: int = 200_000
-    keep_bytes: int = 10 * 10**9
-
-
-def retention_spec(model: RetentionModel) -> RetentionSpec:
-    """The retention of a configuration."""
-    return RetentionSpec(model.keep_for, model.keep_exchanges, model.keep_bytes)
-
-
-@dataclass(frozen=True)
-class AlertSpec:
-    """Who is told when something is wrong, and when. `notify` holds secrets."""
-
-    notify: tuple[str, ...] = field(repr=False)
-    name: str
-    daily: Schedule | None
-    patience: timedelta
-    again: timedelta
-
-
-def alert_spec(model: AlertsModel | None) -> AlertSpec | None:
-    """The alerts of a configuration; None where nobody is to be told."""
-    if model is None:
-        return None
-    return AlertSpec(
-        notify=tuple(address.get_secret_value() for address in model.notify),
-        name=model.name,
-        daily=Schedule(model.daily, model.timezone) if model.daily else None,
-        patience=model.patience,
-        again=model.again,
-    )
-
-
-@dataclass(frozen=True)
 class Expectation:
     """An input is expected at least every so often; how much later it is a warning, and an error."""
 
@@ -125,6 +110,7 @@ class RouteSpec:
     """One route, everything resolved. `endpoint` is None where the route has its drop folder.
 
     answers_of: the id of the target whose answers it reads; such a route stands in no configuration of its own.
+    by_call: they come in the calls that ship, so that there is no source to look at.
     """
 
     name: str
@@ -143,12 +129,16 @@ class RouteSpec:
     since: date | None
     max_new: int | None
     rehearsal: bool
-    on_change: Literal["hold", "ignore", "replace"]
+    on_change: Literal["hold", "ignore", "replace"] | None
     on_cancel: Literal["hold", "ignore"]
     to: tuple[TargetSpec, ...]
     span: Span | None
     mapping_span: Span | None
     answers_of: str | None = None
+    by_call: bool = False
+    complete: bool = False
+    ask: AskSpec | PrintSpec | None = None
+    states: tuple[StateModel, ...] = ()
 
     @property
     def read_lane(self) -> str:
@@ -186,6 +176,8 @@ class Resolver:
         self, target: TargetSpec, answers: AnswersSpec, targets: dict[str, tuple[RouteSpec, TargetSpec]]
     ) -> bool:
         """Whether its answers would be taken by somebody else, or it would take what is not one."""
+        if answers.by_call:
+            return False
         folder = _plain(answers.pickup.folder)
         clashes = [
             other.id
@@ -264,6 +256,18 @@ class Resolver:
         targets = [self._target(merchant, to, (*base, "to", i)) for i, to in enumerate(route.to)]
         if any(target is None for target in targets):
             return None
+        ask = None
+        wanted = route.from_.ask or route.from_.print
+        if wanted is not None:
+            span = self._span((*base, "from", "ask" if route.from_.ask else "print"), key=True)
+            asked = ask_spec(wanted, *self._merchants[merchant], self._model.endpoints, span)
+            if isinstance(asked, Impossible):
+                self._cannot([asked], (*base, "from"))
+                return None
+            ask, endpoint = asked
+        elif endpoint is not None and self._model.endpoints[endpoint].is_service:
+            self._cannot(impossible_for_a_source(endpoint), (*base, "from"))
+            return None
         is_feed = endpoint is not None and isinstance(self._model.endpoints[endpoint], HttpOptions)
         if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
             return None
@@ -293,6 +297,9 @@ class Resolver:
             rehearsal=route.rehearsal,
             on_change=route.on_change,
             on_cancel=route.on_cancel,
+            complete=route.complete,
+            ask=ask,
+            states=tuple(route.states),
             to=tuple(target for target in targets if target is not None),
             span=self._span(base, key=True),
             mapping_span=self._span((*base, "mapping")),
@@ -337,7 +344,15 @@ class Resolver:
             self._unknown("endpoint", target.endpoint, self._model.endpoints, (*at, "endpoint"))
             return None
         options = self._model.endpoints[target.endpoint]
+        whose = {} if company_id is None else {"company_id": Implied(company_id)}
+        own_settings = {**whose, **target.settings}
         if isinstance(options, HttpOptions) and self._cannot(impossible_for_uploads(target, options), at):
+            return None
+        if isinstance(options, MServerOptions):
+            written_for = {**own_settings, **to.settings}.get("company_id")
+            if self._cannot(impossible_for_calls(target, options, written_for), at):
+                return None
+        elif self._lacks_a_folder(target.answers, at):
             return None
         if target.window is not None and "{key}" in target.file_name:
             self._problems.append(
@@ -349,9 +364,13 @@ class Resolver:
                 )
             )
             return None
-        whose = {} if company_id is None else {"company_id": company_id}
-        own_settings = {**whose, **target.settings}
+        offers = None
+        if target.offers is not None:
+            offers = offers_spec(target.offers, lambda place: self._span((*at, "offers", *place)), self._problems)
+            if offers is None:
+                return None
         identity = to.target if merchant == "main" else f"{merchant}/{to.target}"
+        answers = target.answers or (AnswersModel() if options.is_service else None)
         tables = {**target.lookups}
         for table, entries in to.lookups.items():
             tables[table] = {**tables.get(table, {}), **entries}
@@ -369,20 +388,29 @@ class Resolver:
             own_lookups=target.lookups,
             spans=(*self._places(base), *self._places(at)),
             answers=None
-            if target.answers is None
+            if answers is None
             else answers_spec(
-                target.answers,
+                answers,
                 identity,
                 _usual_interval(options),
                 self._span((*at, "answers"), key=True),
                 self._span((*at, "answers", "mapping")),
             ),
+            offers=offers,
         )
 
+    def _lacks_a_folder(self, answers: AnswersModel | None, at: tuple[str, ...]) -> bool:
+        """Whether answers are to be read that nobody says the place of."""
+        if answers is None or answers.folder is not None:
+            return False
+        span = self._span((*at, "answers"), key=True)
+        self._problems.append(Problem(code="C002", message="`folder` is missing", span=span, help="add `folder:`"))
+        return True
+
     def _cannot(self, asked: Sequence[Impossible], location: tuple[str | int, ...]) -> bool:
-        """Say what HTTP cannot do; False where nothing of that was asked for."""
+        """Say what cannot be had; False where nothing of that was asked for."""
         for one in asked:
-            span = self._span((*location, one.option))
+            span = self._span((*location, *one.option.split(".")))
             self._problems.append(Problem(code="C003", message=one.message, span=span, help=one.help))
         return bool(asked)
 
@@ -453,6 +481,7 @@ def _reading_answers(of: RouteSpec, target: TargetSpec, answers: AnswersSpec) ->
         span=answers.span,
         mapping_span=answers.mapping_span or answers.span,
         answers_of=target.id,
+        by_call=answers.by_call,
     )
 
 

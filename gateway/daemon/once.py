@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.config import Config
 from gateway.daemon.service import opened
 from gateway.exchange import alerts, retention
-from gateway.exchange.courier import Courier
+from gateway.exchange.dispatch import ship
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import ReadResult, read_route
 from gateway.exchange.reports import ExchangeLine, SiteStatus, recent_exchanges, site_status
@@ -61,9 +61,8 @@ def _ship_all(site: Site, result: OnceResult, told: Callable[[str], None]) -> No
     for name, target in site.targets().items():
         told(f"shipping to {name}")
         with site.lanes.exclusively(target.lane) as lease:
-            courier = Courier(site, target, lease)
-            outcome = courier.drain()
+            outcome = ship(site, target, lease)
             while isinstance(outcome, Again):
-                outcome = courier.drain()
+                outcome = ship(site, target, lease)
         if isinstance(outcome, RetryAt):
             result.unreachable[name] = outcome.error

@@ -25,7 +25,7 @@ from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
 from gateway.errors import ConfigError
 from gateway.exchange import alerts, retention
-from gateway.exchange.courier import Courier
+from gateway.exchange.dispatch import ship
 from gateway.exchange.holds import held_reason
 from gateway.exchange.intake import Waiting
 from gateway.exchange.reading import read_route
@@ -177,7 +177,9 @@ class Service:
                 select(tables.delivery.c.target).where(tables.DUE),
                 select(tables.delivery.c.target).where(tables.TO_TAKE_AWAY),
             )
-            return [f"ship:{target}" for target in connection.execute(waiting).scalars()]
+            due = [f"ship:{target}" for target in connection.execute(waiting).scalars()]
+        # Where products are told, the rules or the template may have changed since.
+        return due + [target.lane for target in self._site.targets().values() if target.spec.offers is not None]
 
     def _folders(self) -> dict[str, Path]:
         """The local folders that can be watched, by route."""
@@ -240,7 +242,7 @@ class Service:
 
     def _ship(self, lease: LaneLease) -> DrainResult:
         target = self._site.targets().get(lease.lane.removeprefix("ship:"))
-        return Courier(self._site, target, lease).drain() if target is not None else Done()
+        return ship(self._site, target, lease) if target is not None else Done()
 
     # -- signals -------------------------------------------------------------------------------------
 

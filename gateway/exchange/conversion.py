@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from gateway.diagnostics import Problem
-from gateway.documents import Order
+from gateway.documents import is_cancelled
 from gateway.errors import GatewayError
 from gateway.exchange.writing import faults_of, written_of
 from gateway.mapping import Mapping, NotCuttable, Part, Reading
@@ -154,7 +154,7 @@ def _block(readings: list[Reading], conversion: Conversion, prepared: Prepared) 
         problems.extend(reading.problems)
         if reading.document is None:
             set_aside += 1
-        elif isinstance(reading.document, Order) and reading.document.cancelled:
+        elif is_cancelled(reading.document):
             left_out += 1
             problems.append(_cancelled(f"{template.kind} {reading.key}"))
         else:

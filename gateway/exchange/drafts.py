@@ -195,7 +195,7 @@ def drop(connection: Connection, exchange_id: str, now: str, *, why: str) -> Non
     found = connection.execute(
         select(func.count()).select_from(tables.version).where(tables.version.c.exchange_id == exchange_id)
     ).scalar_one()
-    for table in (tables.posting, tables.delivery, tables.version):
+    for table in (tables.posting, tables.delivery, tables.version, tables.snapshot_draft):
         connection.execute(delete(table).where(table.c.exchange_id == exchange_id))
     connection.execute(
         delete(quarantine).where(quarantine.c.first_exchange == exchange_id, quarantine.c.file.is_(None))

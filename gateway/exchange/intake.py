@@ -24,6 +24,7 @@ from gateway.diagnostics import Problem, Span, printable
 from gateway.endpoints import Entry, Outcome, Source, cannot_be_asked_for
 from gateway.errors import EndpointError, GatewayError, PartnerRefused
 from gateway.exchange import failed
+from gateway.exchange.files import is_unfinished
 from gateway.exchange.room import Room
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.mapping import wholeness
@@ -220,7 +221,8 @@ class Intake:
     def _unfinished(self, entry: Entry, copy: Path) -> Problem | Literal["wait"] | None:
         key = (self._route.spec.name, entry.name)
         form = self._route.mapping.format
-        if wholeness(copy, form) != "unfinished":
+        is_cut = is_unfinished(copy) if self._route.ships_files else wholeness(copy, form) == "unfinished"
+        if not is_cut:
             self._waiting.since.pop(key, None)
             return None
         now = self._site.clock.now()
@@ -229,6 +231,8 @@ class Intake:
             return "wait"
         self._waiting.since.pop(key, None)
         end = "its closing bracket" if form == "json" else "the end tag of its root element"
+        if self._route.ships_files:
+            end = "the mark at its end"
         what = "it is empty" if copy.stat().st_size == 0 else f"{end} is missing"
         minutes = self._route.spec.give_up.total_seconds() / 60
         waited = f"was not complete within {minutes:g} minutes" if self._patient else "is not complete"
@@ -316,9 +320,10 @@ class Intake:
         """An earlier exchange of the same bytes that is settled under the configuration of today.
 
         With `on_change: replace` the same bytes may be news: an order that went from A to B and back to A; and so
-        may the same answer to another question.
+        may the same answer to another question, or the stock of the day before.
         """
-        if self._route.spec.on_change == "replace" or self._route.spec.answers_of is not None:
+        spec = self._route.spec
+        if self._route.on_change == "replace" or spec.answers_of is not None or self._route.is_snapshot:
             return None
         return connection.execute(
             select(_exchange.c.id)

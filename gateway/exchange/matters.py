@@ -36,6 +36,7 @@ def open_matters(site: Site, connection: Connection) -> tuple[OpenMatter, ...]:
         *_set_aside_and_held(connection),
         *_rejected(connection),
         *_failed_inputs(connection),
+        *_not_offered(site, connection),
         *_holds(connection),
         *_late(site, connection),
         *_unanswered(site, connection),
@@ -141,6 +142,25 @@ def _rejected(connection: Connection) -> list[OpenMatter]:
         name = f"{row.kind} {row.key}"
         said = reason.message if reason else ""
         found.append(OpenMatter("rejected", name, row.route, row.created_at, said, f"gateway show {row.id}"))
+    return found
+
+
+def _not_offered(site: Site, connection: Connection) -> list[OpenMatter]:
+    """Products that a target cannot be told of, one line a target: one bad rule meets many."""
+    offer, found = tables.offer, []
+    for target in site.targets():
+        rows = connection.execute(
+            select(offer.c.sku, offer.c.problems, offer.c.changed_at)
+            .where(offer.c.target == target, tables.NOT_OFFERED)
+            .order_by(offer.c.sku)
+        ).all()
+        if rows:
+            reason = first_problem(rows[0].problems)
+            more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+            since = min(str(row.changed_at) for row in rows)
+            said = reason.message if reason else ""
+            name = f"product {rows[0].sku}{more}"
+            found.append(OpenMatter("not told", name, target, since, said, f"gateway show {rows[0].sku}"))
     return found
 
 

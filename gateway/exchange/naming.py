@@ -87,6 +87,15 @@ def scope_of(site: Site, name: str) -> str | None:
     return f"target:{name}" if name in site.targets() else None
 
 
+def held_scopes(site: Site, name: str) -> list[str]:
+    """What of that name is held: a route and a target may share it. Where nothing is, the one that there is."""
+    there = [f"route:{name}"] if name in site.config.routes else []
+    there += [f"target:{name}"] if name in site.targets() else []
+    with site.ledger.read() as connection:
+        held = set(connection.execute(select(tables.hold.c.scope).where(tables.hold.c.scope.in_(there))).scalars())
+    return [scope for scope in there if scope in held] or there[:1]
+
+
 def names(site: Site) -> str:
     """The names that there are, for an error."""
     return f"routes: {', '.join(site.config.routes) or '-'}; targets: {', '.join(site.targets()) or '-'}"

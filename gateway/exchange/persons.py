@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, or_, select
 
-from gateway.documents import Order, decode
+from gateway.documents import Contact, Invoice, Order, decode
 from gateway.errors import GatewayError, UsageError
 from gateway.exchange.site import Site
 from gateway.store import tables
@@ -130,7 +130,7 @@ def by_email(site: Site, email: str) -> list[KnownDocument]:
         )
         for row in rows:
             document = decode(row.kind, row.body)
-            if not isinstance(document, Order):
+            if not isinstance(document, Order | Invoice | Contact):
                 continue
             parties = [document.billing, *([document.delivery] if document.delivery else [])]
             if any((party.email or "").strip().lower() == wanted for party in parties):

@@ -6,7 +6,7 @@ nothing. Whatever a crash leaves is dropped and done again: the input lies in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,14 @@ from pathlib import Path
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.diagnostics import Problem, plural
-from gateway.documents import Receipt
+from gateway.documents import Document, OrderState, Receipt
 from gateway.errors import ProblemsFound
-from gateway.exchange import drafts, failed, receipts
+from gateway.exchange import drafts, failed, receipts, snapshots
 from gateway.exchange.catalogue import PostingFact
+from gateway.exchange.files import described
 from gateway.exchange.planning import Plan, Planner, Record
 from gateway.exchange.site import PreparedRoute, Site
+from gateway.offers import CannotWorkOut
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
 from gateway.store.ledger import LaneLease, tell
@@ -73,7 +75,14 @@ def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease
             if route.spec.answers_of is not None:
                 receipts.settle(site, route, row, path, lease)
                 return
-            counts = _draft_all(site, route, row, path, lease)
+            if route.is_snapshot:
+                _take_in(site, route, row, path, lease)
+                return
+            if route.ships_files:
+                with described(row, site.spool.work) as description:
+                    counts = _draft_all(site, route, row, description, lease, file=path.read_bytes())
+            else:
+                counts = _draft_all(site, route, row, path, lease)
     except ProblemsFound as error:
         if not _is_only_empty(error.problems):
             _fail(site, row, error.problems, lease)
@@ -85,11 +94,42 @@ def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease
     _plan(site, route, row, counts, lease)
 
 
-def _draft_all(
+def _take_in(
     site: Site, route: PreparedRoute, row: Row[tuple[object, ...]], path: Path, lease: LaneLease | None
+) -> None:
+    """An input of products, stock or prices goes into the catalogue."""
+    taken = snapshots.draft_all(site, route, row.id, _records(route, path, row.input_name), BLOCK, lease)
+    now = site.ledger.now()
+    with site.ledger.write(lease) as connection:
+        gone = snapshots.let_count(connection, route, row.id, now)
+        columns = taken.as_columns()
+        connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(planned_at=now, **columns))
+        tell(connection, now, "planned", exchange=row.id, counts=columns, gone=gone or None)
+        for target in route.targets:
+            site.lanes.wake(connection, target.lane)
+    emit(
+        "exchange_planned",
+        level="warning" if taken.set_aside else "info",
+        exchange=row.id,
+        route=route.spec.name,
+        input=row.input_name,
+        gone=gone,
+        **columns,
+    )
+
+
+def _draft_all(
+    site: Site,
+    route: PreparedRoute,
+    row: Row[tuple[object, ...]],
+    path: Path,
+    lease: LaneLease | None,
+    *,
+    file: bytes | None = None,
 ) -> Counts:
+    """Draft the documents of an input, or of the description of a file that is shipped as it is."""
     counts, numbers = Counts(), drafts.Numbers()
-    planner = Planner(route, row.id, adopt=row.mode == "adopt")
+    planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file)
     records = _records(route, path, row.input_name)
     block = max(BLOCK, max(target.pack for target in route.targets))
     number = 0
@@ -114,15 +154,35 @@ def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record
     """The input's records; each can give its fragment later, because a target may refuse it."""
     for reading in route.mapping.read(path, shown_as=shown_as):
         assert not isinstance(reading.document, Receipt), "answers go the way of receipts"
+        document, problems = _with_state(route, reading.document, reading.problems)
         yield Record(
             position=reading.position,
             line=reading.line,
             key=reading.key,
-            document=reading.document,
-            problems=tuple(reading.problems),
+            document=document,
+            problems=problems,
             fingerprint=reading.fingerprint(),
             fragment=reading.keep_fragment(),
         )
+
+
+def _with_state(
+    route: PreparedRoute, document: Document | None, problems: Sequence[Problem]
+) -> tuple[Document | None, tuple[Problem, ...]]:
+    """The state of an order in the shop's own words."""
+    if route.states is None or not isinstance(document, OrderState):
+        return document, tuple(problems)
+    try:
+        return route.states.applied(document), tuple(problems)
+    except CannotWorkOut as error:
+        problem = Problem(
+            code="G021",
+            record=f"order_state {document.number}",
+            message=f"`{'.'.join(error.rule)}` of `{route.spec.name}`: {error.message}",
+            span=route.spec.span,
+            help="mend the rule so that it fits orders without that value as well, such as `… | default(0)`",
+        )
+        return None, (*problems, problem)
 
 
 def _plan(

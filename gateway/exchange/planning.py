@@ -14,7 +14,7 @@ from msgspec import structs
 from sqlalchemy import Connection
 
 from gateway.diagnostics import Problem
-from gateway.documents import Order, decode, differences, encode, fingerprint
+from gateway.documents import KINDS, Document, OrderState, decode, differences, encode, fingerprint, is_cancelled
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
 from gateway.exchange.site import PreparedRoute, PreparedTarget
 from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
@@ -30,7 +30,7 @@ class Record:
     position: int
     line: int
     key: str | None
-    document: Order | None
+    document: Document | None
     problems: tuple[Problem, ...]
     fingerprint: str
     fragment: Callable[[], bytes]
@@ -95,10 +95,14 @@ class Plan:
 class Planner:
     """Plans the blocks of one exchange of one route."""
 
-    def __init__(self, route: PreparedRoute, exchange_id: str, *, adopt: bool = False) -> None:
+    def __init__(
+        self, route: PreparedRoute, exchange_id: str, *, adopt: bool = False, file: bytes | None = None
+    ) -> None:
+        """file: the bytes that are shipped instead of what the templates write."""
         self._route = route
         self._exchange_id = exchange_id
         self._adopt = adopt
+        self._file = file
         self._packs = 0
 
     def plan(self, connection: Connection, records: Sequence[Record]) -> Plan:
@@ -178,12 +182,15 @@ class Planner:
         return errands
 
     def _judge(
-        self, record: Record, document: Order, before: Known | None
+        self, record: Record, document: Document, before: Known | None
     ) -> tuple[Verdict, PlannedVersion | None]:
         since = self._route.spec.since
-        if since is not None and document.ordered_at.date() < since:
+        moment = KINDS[self._route.kind].when(document) if since is not None else None
+        if since is not None and moment is not None and moment.date() < since:
             return "left_out", None
-        if before is None and document.cancelled:
+        if isinstance(document, OrderState) and document.state is None:
+            return "left_out", None
+        if before is None and is_cancelled(document):
             return "left_out", None
         if before is not None and before.source_fingerprint == record.fingerprint:
             return "same", None
@@ -191,17 +198,17 @@ class Planner:
         if before is None:
             return "new", version
         changed = before.significant_fingerprint != version.significant_fingerprint
-        cancelled = document.cancelled != before.cancelled
+        cancelled = is_cancelled(document) != before.cancelled
         return ("changed" if changed or cancelled else "same"), version
 
-    def _version(self, record: Record, document: Order, before: Known | None) -> PlannedVersion:
+    def _version(self, record: Record, document: Document, before: Known | None) -> PlannedVersion:
         return PlannedVersion(
             key=record.key or "",
             ordinal=1 if before is None else before.ordinal + 1,
             position=record.position,
             source_fingerprint=record.fingerprint,
             significant_fingerprint=fingerprint(self._route.kind, document),
-            cancelled=document.cancelled,
+            cancelled=is_cancelled(document),
             body=encode(document),
         )
 
@@ -220,13 +227,13 @@ class Planner:
     ) -> list[_Errand]:
         """A document that is known came with another content: send it, withdraw it, or hold it for a person."""
         assert record.document is not None
-        cancelled = record.document.cancelled
+        cancelled = is_cancelled(record.document)
         if before.exchange_id == self._exchange_id:
             problem = self._held_problem(record, before.body, cancelled=before.cancelled, same_input=True)
             plan.postings += [self._held(record, version, target, problem) for target in sorted(self._everywhere)]
             return []
         facts = postings_of(connection, [before.document_id], self._exchange_id)
-        policy = self._route.spec.on_cancel if cancelled else self._route.spec.on_change
+        policy = self._route.spec.on_cancel if cancelled else self._route.on_change
         errands: list[_Errand] = []
         for target in sorted(self._everywhere):
             out = [fact for fact in facts if fact.target == target and fact.went_out]
@@ -256,7 +263,7 @@ class Planner:
         """Compare with what the target has: differences are held, a change that was undone ends the hold."""
         assert record.document is not None
         fingerprint_there, was_cancelled, body = version_of(connection, last.document_id, last.ordinal)
-        same = fingerprint_there == version.significant_fingerprint and not record.document.cancelled
+        same = fingerprint_there == version.significant_fingerprint and not is_cancelled(record.document)
         held = [fact for fact in facts if fact.target == last.target and fact.state == "held"]
         settled = [fact for fact in facts if fact.target == last.target and fact.reason == "settled by hand"]
         if same and not any(fact.ordinal > last.ordinal for fact in settled):
@@ -269,7 +276,7 @@ class Planner:
     def _held(self, record: Record, version: PlannedVersion, target: str, problem: Problem) -> PlannedPosting:
         assert record.document is not None
         identity = self._identity(record, 0)
-        reason: Literal["changed", "cancelled"] = "cancelled" if record.document.cancelled else "changed"
+        reason: Literal["changed", "cancelled"] = "cancelled" if is_cancelled(record.document) else "changed"
         return PlannedPosting(
             version.key, version.ordinal, target, 0, identity.pack, identity.item, "held", reason, (problem,)
         )
@@ -277,7 +284,7 @@ class Planner:
     def _held_problem(self, record: Record, body: bytes | None, *, cancelled: bool, same_input: bool) -> Problem:
         name = f"{self._route.kind} {record.key}"
         assert record.document is not None
-        if record.document.cancelled:
+        if is_cancelled(record.document):
             return Problem(
                 code="G004",
                 level="warning",
@@ -356,6 +363,7 @@ class Planner:
                 assemble(target.template, first.identity.pack, [first.rendered]),
             )
             key, version = first.record.key or "", first.ordinal
+            content = content if self._file is None else self._file
         else:
             self._packs += 1
             pack_id = f"{self._exchange_id}.{target.spec.id}.{self._packs}"[:64]

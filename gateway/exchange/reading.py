@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from gateway.diagnostics import Problem
 from gateway.errors import EndpointError, PartnerRefused
+from gateway.exchange.asking import MOST_PAGES, AskSource
 from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
 from gateway.exchange.holds import LOGIN_ATTEMPTS, held_reason, hold_for_refusal
 from gateway.exchange.intake import Intake, Waiting
@@ -65,11 +66,20 @@ def read_route(
         failures = note_scan(site, route.spec.name, full)
         emit("disk_full", level="error", route=route.spec.name, reason=full.message)
         return ReadResult(route.spec.name, problem=full, failures=failures)
+    if route.spec.by_call:
+        recover(site, lease, routes=[route.spec.name])
+        note_scan(site, route.spec.name, None)
+        return ReadResult(route.spec.name)
     intake = Intake(site, route, waiting, patient=patient, lease=lease)
     try:
         recover(site, lease, routes=[route.spec.name])
         with site.source(route.spec, wait=not patient) as source:
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
+            for _ in range(MOST_PAGES):
+                if not (isinstance(source, AskSource) and source.has_more) or site.stopping.is_set():
+                    break
+                page = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
+                taken = replace(taken, exchanges=taken.exchanges + page.exchanges)
     except NoConnectionFree as busy:
         return ReadResult(route.spec.name, look_again=busy.again)
     except EndpointError as error:

@@ -21,6 +21,7 @@ from gateway.exchange import drafts, remarks
 from gateway.exchange.correlation import Meanings, Meant
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.holds import write_hold
+from gateway.exchange.offer_answers import settle_offers
 from gateway.exchange.planning import Record
 from gateway.exchange.pointing import Pointer
 from gateway.exchange.sent import delay, mark_sent
@@ -77,10 +78,15 @@ def settle(
     target_id = str(route.spec.answers_of)
     target = site.targets().get(target_id)
     settled = _Settled(set_aside=list(unreadable))
+    if target is not None and target.spec.offers is not None:
+        _settle_offers(site, route, row, target, answers, settled, lease)
+        return
     with site.ledger.read() as connection:
         known = _settled_before(connection, row)
         answers = [answer for answer in answers if answer.record.position not in known]
-        meant = _meant(connection, target_id, str(row.input_name), answers, settled)
+        call = _call(connection, row) if route.spec.by_call else None
+        meanings = Meanings(connection, target_id, str(row.input_name), call=call)
+        meant = _meant(meanings, target_id, answers, settled)
         pointer = Pointer(site, connection, target)
         said = [
             _said(connection, target_id, answer, posting, found, pointer)
@@ -105,11 +111,42 @@ def settle(
     )
 
 
+def _settle_offers(
+    site: Site,
+    route: PreparedRoute,
+    row: Row[tuple[object, ...]],
+    target: PreparedTarget,
+    answers: Sequence[_Answer],
+    settled: _Settled,
+    lease: LaneLease | None,
+) -> None:
+    """An answer about products, stock or prices."""
+    now, receipts = site.ledger.now(), [(answer.record.position, answer.receipt) for answer in answers]
+    stays = target.spec.answers is None or not target.spec.answers.take_away
+    with site.ledger.write(lease) as connection:
+        call = _call(connection, row) if route.spec.by_call else None
+        told = settle_offers(connection, row, target.spec.id, receipts, call=call, take_away=not stays, now=now)
+        settled.changed, settled.refused = told.settled, told.refused
+        settled.set_aside += [
+            _orphan(each, target.spec.id) for each in answers if each.record.position in told.orphans
+        ]
+        if told.refused is not None:
+            write_hold(connection, now, f"target:{target.spec.id}", told.refused, actor="gateway")
+        site.lanes.wake(connection, target.lane)
+        drafts.set_aside(connection, route, str(row.id), settled.set_aside, now)
+        _close(connection, row, len(answers), settled, now)
+
+
+def _call(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
+    """The delivery that an answer was given to in the same call; None where it is read again by hand."""
+    ack = tables.ack
+    return connection.execute(select(ack.c.name).where(ack.c.exchange_id == row.id)).scalar()
+
+
 def _meant(
-    connection: Connection, target: str, name: str, answers: Sequence[_Answer], settled: _Settled
+    meanings: Meanings, target: str, answers: Sequence[_Answer], settled: _Settled
 ) -> list[tuple[_Answer, Meant]]:
     """What each answer is about; those about nothing of ours are set aside."""
-    meanings = Meanings(connection, target, name)
     meant: list[tuple[_Answer, Meant]] = []
     for answer in answers:
         found = meanings.of(answer.receipt)
@@ -223,10 +260,9 @@ def _said(
 def _has_earlier_version(connection: Connection, target: str, posting: Row[Any]) -> bool:
     """Whether the receiver may have booked an earlier version: it was sent there, and not plainly rejected."""
     receipt = tables.receipt
-    rejected = select(receipt.c.posting_id).where(receipt.c.verdict == Verdict.REJECTED.value)
-    taken = select(receipt.c.posting_id).where(
-        receipt.c.verdict.in_((Verdict.ACCEPTED.value, Verdict.DUPLICATE.value))
-    )
+    said = select(receipt.c.id).where(receipt.c.posting_id == _posting.c.id)
+    rejected = said.where(receipt.c.verdict == Verdict.REJECTED.value).exists()
+    taken = said.where(receipt.c.verdict.in_((Verdict.ACCEPTED.value, Verdict.DUPLICATE.value))).exists()
     earlier = (
         select(_posting.c.id)
         .join(_delivery, _delivery.c.id == _posting.c.delivery_id)
@@ -235,7 +271,7 @@ def _has_earlier_version(connection: Connection, target: str, posting: Row[Any])
             _posting.c.target == target,
             _posting.c.ordinal < posting.ordinal,
             _delivery.c.published_at.is_not(None),
-            _posting.c.id.not_in(rejected) | _posting.c.id.in_(taken),
+            ~rejected | taken,
         )
     )
     return connection.execute(earlier.limit(1)).one_or_none() is not None

@@ -10,7 +10,17 @@ from gateway.diagnostics import plural
 from gateway.errors import UsageError
 from gateway.exchange.holds import put_on_hold
 from gateway.exchange.intake import Waiting
-from gateway.exchange.naming import Arguments, Step, known_route, names, once, resolve, scope_of, targets_of
+from gateway.exchange.naming import (
+    Arguments,
+    Step,
+    held_scopes,
+    known_route,
+    names,
+    once,
+    resolve,
+    scope_of,
+    targets_of,
+)
 from gateway.exchange.reading import read_route
 from gateway.exchange.receipts import UNANSWERED
 from gateway.exchange.retrying import WAITING, retry_posting, send_anew
@@ -48,9 +58,12 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
     """What is held goes on, or is settled without being sent where `drop` says so."""
     steps: list[Step] = []
     for name in arguments.names:
-        scope = scope_of(site, name)
-        if scope is not None:
-            steps.append(Step(f"release {scope.replace(':', ' ')}", partial(_do_release, site, actor, scope)))
+        scopes = held_scopes(site, name)
+        if scopes:
+            steps += [
+                Step(f"release {scope.replace(':', ' ')}", partial(_do_release, site, actor, scope))
+                for scope in scopes
+            ]
             continue
         kind, rows = resolve(site, name)
         if kind == "posting":
@@ -215,6 +228,11 @@ def adopt(site: Site, actor: str, arguments: Arguments) -> list[Step]:
         if route.spec.answers_of is not None:
             raise UsageError(
                 f"`{name}` reads the answers of {route.spec.answers_of}: nothing of it can be adopted"
+            )
+        if route.is_snapshot:
+            raise UsageError(
+                f"`{name}` brings {route.kind}s, of which only the newest counts: there is nothing to adopt. With "
+                "`rehearsal: true` on the route they are taken in and nothing is shipped"
             )
         steps.append(
             Step(

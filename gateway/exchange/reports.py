@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from gateway.clock import from_text, to_text
 from gateway.diagnostics import Problem, plural
+from gateway.documents import KINDS
 from gateway.exchange.lateness import lateness
 from gateway.exchange.matters import OpenMatter, all_problems, first_problem, open_matters
 from gateway.exchange.naming import resolve
@@ -168,6 +169,12 @@ def _route_status(
         .where(_posting.c.route == name, _posting.c.settled_at >= today)
         .where(_posting.c.state.in_(("sent", "confirmed", "warned"))),
     )
+    if name in site.routes and site.routes[name].is_snapshot:
+        offer, told = tables.offer, [target.spec.id for target in site.routes[name].targets]
+        sent_today = _count(
+            connection,
+            select(func.count()).select_from(offer).where(offer.c.target.in_(told), offer.c.delivered_at >= today),
+        )
     held_postings = _count(
         connection,
         select(func.count())
@@ -312,6 +319,8 @@ def _state(connection: Connection, row: Row[Any]) -> str:
         .select_from(_quarantine)
         .where(_quarantine.c.exchange_id == row.id, _quarantine.c.resolved_by.is_(None)),
     )
+    if not states and not still and KINDS[row.kind].nature == "snapshot" and row.new + row.changed:
+        return "taken in"
     if not states:
         return "set aside" if still else "nothing new"
     return "sent, some set aside" if still else "sent"

@@ -1,4 +1,4 @@
-"""What an operator asks for: retry, hold, release, adopt, forget.
+"""What an operator asks for: retry, hold, release, adopt, forget, resync, resend.
 
 Beside a running daemon a request is a row that the daemon carries out (`ask`, `carry_out_open`); without one the
 command carries it out itself. A request is first turned into steps, so that a dry run tells the very same.
@@ -16,13 +16,15 @@ from gateway.errors import GatewayError
 from gateway.exchange.forgetting import ERASED, forget
 from gateway.exchange.naming import Arguments, Step
 from gateway.exchange.releasing import adopt, hold, release
+from gateway.exchange.resending import resend
+from gateway.exchange.resyncing import resync
 from gateway.exchange.retrying import retry
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import of_json, to_json
 from gateway.telemetry import emit
 
-Action = Literal["retry", "hold", "release", "adopt", "forget"]
+Action = Literal["retry", "hold", "release", "adopt", "forget", "resync", "resend"]
 
 
 def ask(site: Site, actor: str, action: Action, arguments: Arguments) -> int:
@@ -98,4 +100,6 @@ _STEPS: dict[Action, Callable[[Site, str, Arguments], list[Step]]] = {
     "release": release,
     "adopt": adopt,
     "forget": forget,
+    "resync": resync,
+    "resend": resend,
 }

@@ -24,6 +24,7 @@ from gateway.errors import GatewayError, UsageError
 from gateway.exchange import drafts
 from gateway.exchange.backup import segments_of
 from gateway.exchange.failed import problems_as_json
+from gateway.exchange.feeds import all_anew
 from gateway.exchange.matters import all_problems
 from gateway.store import tables
 from gateway.store.archive import LEDGER, BrokenBackup, Manifest, Sink, Spans, extract, private_file, read_archive
@@ -211,6 +212,7 @@ class _Restoring:
         ledger_file = self._spool.root / "ledger.restoring.db"
         shutil.copyfile(self._staging / LEDGER, ledger_file)
         with self._ledger(ledger_file) as ledger, ledger.write() as connection:
+            all_anew(connection, ledger.now())
             in_doubt = self._doubt(connection, ledger.now())
             failed = self._give_up_open(connection, ledger.now())
             held = self._hold(connection, routes, targets, ledger.now())

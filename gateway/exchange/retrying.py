@@ -194,8 +194,9 @@ def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         return f"{key} still cannot be written: {written[0].message}"
     now = site.ledger.now()
     name = file_name(target.spec.file_name, route.spec.origin, route.kind, key, int(row.ordinal))
-    delivery = PlannedDelivery(str(row.target), name, written.alone)
-    stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
+    content = _file_of(site, row) if route.ships_files else written.alone
+    delivery = PlannedDelivery(str(row.target), name, content)
+    stored = site.blobs.store([content], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
     with site.ledger.write() as connection:
         taken = connection.execute(
             update(_posting)
@@ -266,7 +267,7 @@ def _look_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         f"`gateway release {row.id}` calls it delivered, `gateway retry {row.id} --send-again` sends it once more"
     )
     target = site.targets().get(str(row.target))
-    if target is None or row.staged_name is None:
+    if target is None or target.spec.is_service or row.staged_name is None:
         return f"{row.name}: nobody can look there; {undecided}"
     with site.lanes.exclusively(target.lane) as lease:
         try:
@@ -321,6 +322,10 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
             .where(_posting.c.delivery_id == row.id)
             .order_by(_posting.c.id)
         ).all()
+    if target.spec.offers is not None:
+        raise UsageError(f"`gateway resync {row.target}` tells of everything anew, and with that of {row.name}")
+    if any(found.kind == "attachment" for found in rows):
+        raise GatewayError(f"the file {row.name} is not stored any more: drop it again")
     members = []
     for found in rows:
         if found.body is None:
@@ -339,6 +344,13 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
             .where(_delivery.c.id == row.id, _delivery.c.state == "failed")
             .values(content_sha256=stored[0].sha256, size=stored[0].size)
         )
+
+
+def _file_of(site: Site, row: Row[tuple[object, ...]]) -> bytes:
+    """The file that came, for what is shipped as it is."""
+    with site.ledger.read() as connection:
+        digest = select(_exchange.c.input_sha256).where(_exchange.c.id == row.exchange_id)
+        return site.blobs.read(str(connection.execute(digest).scalar_one()))
 
 
 def _urge(site: Site, row: Row[tuple[object, ...]]) -> str:

@@ -11,15 +11,20 @@ from gateway.store import tables
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=15)
-_posting = tables.posting
+_posting, _offer = tables.posting, tables.offer
 
 
 def mark_sent(connection: Connection, delivery_id: str, now: str) -> None:
-    """The postings of a delivery that has arrived are sent."""
+    """The postings of a delivery that has arrived are sent, and its offers are what the target was told last."""
     connection.execute(
         update(_posting)
         .where(_posting.c.delivery_id == delivery_id, _posting.c.state == "planned")
         .values(state="sent", settled_at=now)
+    )
+    connection.execute(
+        update(_offer)
+        .where(_offer.c.delivery_id == delivery_id, _offer.c.state == "drafted")
+        .values(state="delivered", delivered=_offer.c.drafted, delivered_at=now)
     )
 
 

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar, cast
 
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, RouteSpec, TargetSpec
+from gateway.config.asking import AskSpec, PrintSpec
 from gateway.diagnostics import Problem
-from gateway.endpoints import AfterWork, Source, Target, Traits, open_endpoint
+from gateway.endpoints import (
+    AfterWork,
+    Dropoff,
+    Endpoint,
+    Pickup,
+    Service,
+    Source,
+    Target,
+    Traits,
+    open_endpoint,
+    open_service,
+)
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.errors import ProblemsFound
+from gateway.exchange.asking import AskSource
+from gateway.exchange.carriers import Calls, Folders
 from gateway.exchange.idle import IdleTargets
 from gateway.exchange.partners import NoConnectionFree, Partners
+from gateway.exchange.printing import PrintSource, unprinted
 from gateway.mapping import Mapping, Overrides
 from gateway.mapping import load as load_mapping
+from gateway.offers import BadRules, States, compile_states
 from gateway.rendering import Schema, Template, load_schema
 from gateway.rendering import load as load_template
+from gateway.rendering.asking import Asking, load_asking
 from gateway.store.blobs import Blobs
 from gateway.store.lanes import SqliteLanes
 from gateway.store.ledger import Ledger, open_ledger
@@ -28,6 +46,7 @@ from gateway.store.remembered import RouteMemory
 from gateway.store.spool import Spool
 
 FORMAT = "xml"
+Side = TypeVar("Side", Target, Service)
 
 
 @dataclass(frozen=True)
@@ -60,11 +79,28 @@ class PreparedRoute:
     mapping: Mapping
     targets: tuple[PreparedTarget, ...]
     configuration: str
+    request: tuple[Template, Asking] | None = None
+    states: States | None = None
+
+    @property
+    def on_change(self) -> str:
+        """What happens to a document that comes again with another content."""
+        return self.spec.on_change or self.mapping.kind.on_change
 
     @property
     def kind(self) -> str:
         """The kind of its documents."""
         return self.mapping.kind.name
+
+    @property
+    def ships_files(self) -> bool:
+        """Whether its inputs are files that are shipped as they are; a mapping reads their description."""
+        return self.mapping.kind.name == "attachment"
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether its inputs go into the catalogue, from which targets are told."""
+        return self.mapping.kind.nature == "snapshot"
 
 
 def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
@@ -77,6 +113,12 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
         mapping = load_mapping(spec.mapping, site=config.site, overrides=overrides)
     except ProblemsFound as error:
         problems.extend(problem.at(spec.mapping_span) for problem in error.problems)
+    request, states = None, None
+    if spec.ask is not None:
+        try:
+            request = prepare_request(config, spec.ask)
+        except ProblemsFound as error:
+            problems.extend(problem.at(spec.ask.span) for problem in error.problems)
     for target in spec.to:
         try:
             targets.append(prepare_target(config, target))
@@ -84,13 +126,16 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
             problems.extend(problem.at(target.where(())) for problem in error.problems)
     if mapping is not None:
         problems.extend(
-            _wrong_kind(mapping, target) for target in targets if target.template.kind != mapping.kind.name
+            _wrong_kind(mapping, target) for target in targets if target.template.kind != mapping.kind.for_targets
         )
+        problems.extend(_offers_missing(mapping, spec, targets))
+        states = _states(mapping, spec, problems)
         if (mapping.kind.name == "receipt") != (spec.answers_of is not None):
             problems.append(_no_receipts(mapping, spec))
     if problems or mapping is None:
         raise ProblemsFound(problems)
-    return PreparedRoute(spec, mapping, tuple(targets), _configuration(spec, mapping, targets))
+    configuration = _configuration(spec, mapping, targets)
+    return PreparedRoute(spec, mapping, tuple(targets), configuration, request, states)
 
 
 def prepare_target(config: Config, spec: TargetSpec) -> PreparedTarget:
@@ -102,6 +147,15 @@ def prepare_target(config: Config, spec: TargetSpec) -> PreparedTarget:
     return PreparedTarget(spec, template, schema)
 
 
+def prepare_request(config: Config, spec: AskSpec | PrintSpec) -> tuple[Template, Asking]:
+    """Compile the request of a route that asks. Raises ProblemsFound."""
+    template = load_template(spec.template, settings=spec.settings, lookups={}, site=config.site, where=spec.where)
+    if template.kind != "request":
+        message = f"`{spec.template}` writes {template.kind}s and no requests"
+        raise ProblemsFound([Problem(code="C007", message=message, help="such as `pohoda-ask/request-stock`")])
+    return template, load_asking(spec.template, site=config.site, where=spec.span)
+
+
 def _wrong_kind(mapping: Mapping, target: PreparedTarget) -> Problem:
     return Problem(
         code="C007",
@@ -110,6 +164,59 @@ def _wrong_kind(mapping: Mapping, target: PreparedTarget) -> Problem:
         span=target.spec.where(()),
         help="choose a mapping and a template of the same kind",
     )
+
+
+def _offers_missing(mapping: Mapping, spec: RouteSpec, targets: list[PreparedTarget]) -> list[Problem]:
+    """What goes by way of the catalogue and what does not have options of their own."""
+    found, kind = [], mapping.kind
+    for target in targets:
+        if (target.spec.offers is None) == (kind.for_targets == "offer"):
+            told = f"`{target.spec.id}` is told of {kind.name}s"
+            lacks = kind.for_targets == "offer"
+            found.append(
+                Problem(
+                    code="C007",
+                    message=f"{told} and has no `offers:`" if lacks else f"{told}, which are no `offers:`",
+                    span=target.spec.where(()),
+                    help="add `offers: {}` to the target: it says what is told and when"
+                    if lacks
+                    else "use a target of its own for what is no product, stock level or price",
+                )
+            )
+    if spec.complete and kind.nature != "snapshot":
+        found.append(
+            Problem(
+                code="C007",
+                message=f"`complete` is for products, stock and prices; `{mapping.name}` reads {kind.name}s",
+                span=spec.span,
+                help="leave it out",
+            )
+        )
+    return found
+
+
+def _states(mapping: Mapping, spec: RouteSpec, problems: list[Problem]) -> States | None:
+    """The compiled `states:` of a route of order states."""
+    is_state = mapping.kind.name == "order_state"
+    if is_state == bool(spec.states):
+        try:
+            return compile_states(spec.states) if is_state else None
+        except BadRules as error:
+            problems.extend(
+                Problem(
+                    code="C003", message=f"`{'.'.join(bad.place)}`: {bad.message}", span=spec.span, help=bad.hint
+                )
+                for bad in error.rules
+            )
+            return None
+    message = (
+        f"`{spec.name}` is told states of orders, and nothing says what the shop calls them"
+        if is_state
+        else f"`states` are for states of orders; `{mapping.name}` reads {mapping.kind.name}s"
+    )
+    advice = "add `states: [{when: delivered, is: Vyřízena}]`" if is_state else "leave them out"
+    problems.append(Problem(code="C007", message=message, span=spec.span, help=advice))
+    return None
 
 
 def _no_receipts(mapping: Mapping, spec: RouteSpec) -> Problem:
@@ -133,9 +240,13 @@ def _configuration(spec: RouteSpec, mapping: Mapping, targets: list[PreparedTarg
         str(spec.since),
         str(spec.max_new),
         str(spec.rehearsal),
-        spec.on_change,
+        str(spec.on_change),
         spec.on_cancel,
     ]
+    parts += [state.model_dump_json() for state in spec.states]
+    if spec.ask is not None:
+        cursor = spec.ask.cursor if isinstance(spec.ask, AskSpec) else "print"
+        parts.append(f"{spec.ask.template} {cursor} {sorted(spec.ask.settings.items())}")
     parts += [f"{target.spec.id} {target.template.version} {target.spec.schema}" for target in targets]
     return sha256("\n".join(parts).encode()).hexdigest()
 
@@ -182,6 +293,10 @@ class Site:
     @contextmanager
     def source(self, spec: RouteSpec, *, wait: bool = False) -> Iterator[Source]:
         """The route's source, closed after the block. Raises NoConnectionFree, unless it may wait for one."""
+        if spec.ask is not None:
+            with self._asked(spec, spec.ask, wait=wait) as asked:
+                yield asked
+            return
         drop_folder = self.drop_folder_of(spec)
         pickup = replace(
             spec.pickup, after=self._dated(spec.pickup.after, has_drop_folder=drop_folder is not None)
@@ -193,6 +308,35 @@ class Site:
             assert spec.endpoint is not None
             endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
             traits, source = endpoint.traits, endpoint.source(pickup, self._memory_of(spec))
+        with self._line(traits, spec.read_lane, wait=wait):
+            try:
+                yield source
+            finally:
+                source.close()
+
+    @contextmanager
+    def _asked(self, spec: RouteSpec, ask: AskSpec | PrintSpec, *, wait: bool) -> Iterator[Source]:
+        """The program that a route asks, as a source."""
+        assert spec.endpoint is not None
+        options = self.config.endpoints[spec.endpoint]
+        route, memory = self.routes[spec.name], self._memory_of(spec)
+        assert route.request is not None
+        assert memory is not None
+        source: AskSource | PrintSource
+        if isinstance(ask, AskSpec) and ask.folders is not None:
+            files = open_endpoint(spec.endpoint, options, self.config.site)
+            traits = files.traits
+            source = AskSource(_folders(files, *ask.folders), ask, *route.request, memory, self.clock)
+        else:
+            endpoint = open_service(spec.endpoint, options, self.config.site)
+            traits = endpoint.traits
+            if isinstance(ask, AskSpec):
+                source = AskSource(Calls(endpoint.service()), ask, *route.request, memory, self.clock)
+            else:
+                waiting = partial(
+                    unprinted, merchant=spec.merchant, origin=spec.origin, since=spec.since, most=ask.most
+                )
+                source = PrintSource(endpoint.service(), ask, route.request, self.ledger, self.clock, waiting)
         with self._line(traits, spec.read_lane, wait=wait):
             try:
                 yield source
@@ -227,22 +371,39 @@ class Site:
     @contextmanager
     def target(self, spec: TargetSpec, *, wait: bool = False) -> Iterator[Target]:
         """The folder that a target's deliveries go to. Raises NoConnectionFree, unless it may wait for one."""
-        made_of = (self.config.endpoints[spec.endpoint], spec.dropoff)
+        options = self.config.endpoints[spec.endpoint]
+        endpoint = open_endpoint(spec.endpoint, options, self.config.site)
+        with self._kept_open(
+            spec, (options, spec.dropoff), endpoint.traits, lambda: endpoint.target(spec.dropoff), wait=wait
+        ) as side:
+            yield side
+
+    @contextmanager
+    def service(self, spec: TargetSpec) -> Iterator[Service]:
+        """The service that a target's deliveries are handed over to. Raises NoConnectionFree."""
+        options = self.config.endpoints[spec.endpoint]
+        endpoint = open_service(spec.endpoint, options, self.config.site)
+        with self._kept_open(spec, options, endpoint.traits, endpoint.service, wait=False) as side:
+            yield side
+
+    @contextmanager
+    def _kept_open(
+        self, spec: TargetSpec, made_of: object, traits: Traits, opened: Callable[[], Side], *, wait: bool
+    ) -> Iterator[Side]:
+        """The side that was kept for this lane, or a new one; kept for the next where the block goes well."""
         kept = self.idle.take(spec.lane, made_of)
-        endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
         if kept is not None:
-            target, holds = kept
+            side, holds = cast(Side, kept[0]), kept[1]
         else:
             holds = ExitStack()
-            target = endpoint.target(spec.dropoff)
-            holds.enter_context(self._line(endpoint.traits, spec.lane, wait=wait))
-            holds.callback(target.close)
+            side = opened()
+            holds.enter_context(self._line(traits, spec.lane, wait=wait))
+            holds.callback(side.close)
         with holds:
-            yield target
-            host = endpoint.traits.host
-            if host is not None and not self.stopping.is_set():
-                self.partners.answered(host)
-                self.idle.keep(spec.lane, host, made_of, target, holds.pop_all())
+            yield side
+            if traits.host is not None and not self.stopping.is_set():
+                self.partners.answered(traits.host)
+                self.idle.keep(spec.lane, traits.host, made_of, side, holds.pop_all())
 
     def is_remote(self, spec: RouteSpec) -> bool:
         """Whether the route's source is on another machine."""
@@ -252,3 +413,11 @@ class Site:
         """Give everything back."""
         self.idle.close_all()
         self.ledger.close()
+
+
+def _folders(endpoint: Endpoint, dropoff: Dropoff, answers: Pickup) -> Folders:
+    """The two folders of a program that is asked by files."""
+    return Folders(
+        lambda: closing(endpoint.target(dropoff)),
+        lambda name: closing(endpoint.source(replace(answers, files=(name,)))),
+    )

@@ -69,7 +69,7 @@ def level_of(document: type[msgspec.Struct]) -> Level:
         if get_origin(hint) is tuple:
             rows[name] = level_of(get_args(hint)[0])
         elif hint in _TYPES:
-            is_note = hint is str and (name == "note" or name.endswith("_note"))
+            is_note = hint is str and (name in ("note", "description") or name.endswith("_note"))
             fields[name] = Field(name, "note" if is_note else _TYPES[hint])
         elif issubclass(hint, msgspec.Struct):
             fields.update({f"{name}.{each.name}": _below(name, each) for each in level_of(hint).fields.values()})

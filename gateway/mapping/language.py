@@ -159,13 +159,18 @@ class RatesModel(_Strict):
     )
 
 
+_READ = sorted(name for name, kind in KINDS.items() if kind.is_read)
+
+
 class MappingModel(_Strict):
     """A mapping: from one platform's records to canonical documents."""
 
     version: Annotated[Literal["1"], WithJsonSchema({"enum": [1, "1"]})] = Field(
         description="The version of this language."
     )
-    kind: Annotated[str, WithJsonSchema({"enum": sorted(KINDS)})] = Field(description="The kind of document.")
+    kind: Annotated[
+        str, WithJsonSchema({"enum": sorted(name for name, kind in KINDS.items() if kind.is_read)})
+    ] = Field(description="The kind of document.")
     key: str = Field(description="The field that identifies a document.")
     source: SourceModel = Field(description="Where the records are.")
     fields: dict[str, Any] = Field(description="The canonical fields and where their values come from.")
@@ -222,6 +227,8 @@ def _fields_by_kind(description: str) -> dict[str, Any]:
     """The fields of the kind that the file names; of an order where it leaves that to the file that it extends."""
     chosen: dict[str, Any] = {}
     for name, kind in KINDS.items():
+        if not kind.is_read:
+            continue
         fields = {"properties": {"fields": _level_schema(level_of(kind.document), description)}}
         named = {"properties": {"kind": {"const": name}}, "required": ["kind"]}
         chosen = {"if": named, "then": fields, "else": chosen} if chosen else fields

@@ -69,7 +69,6 @@ def load(name_or_path: str, *, site: Path | None = None, overrides: Overrides = 
         path=layers.path,
         kind=kind,
         version=_version(layers, overrides),
-        key=model.key,
         source=spec,
         level=level,
         on_totals=overrides.totals or model.totals,
@@ -96,11 +95,13 @@ def _kind(name: Any, complaints: Complaints) -> Kind | None:
     if not isinstance(name, str):
         return None
     kind = KINDS.get(name)
-    if kind is None:
-        near = similar(name, KINDS)
-        known = ", ".join(f"`{each}`" for each in KINDS)
+    if kind is None or not kind.is_read:
+        readable = [each for each, one in KINDS.items() if one.is_read]
+        near = similar(name, readable)
+        known = ", ".join(f"`{each}`" for each in readable)
         hint = f"there is a kind with a similar name: `{near}`" if near else f"the kinds are {known}"
         complaints.add("M018", f"there is no kind of document `{name}`", ("kind",), hint=hint)
+        return None
     return kind
 
 

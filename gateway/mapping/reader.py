@@ -111,7 +111,6 @@ class Mapping:
         path: str,
         kind: Kind,
         version: str,
-        key: str,
         source: SourceSpec,
         level: LevelReader,
         on_totals: OnTotals,
@@ -122,7 +121,6 @@ class Mapping:
         self.kind = kind
         self.version = version
         self.format = source.format
-        self._key = key
         self._source = source
         self._level = level
         self._on_totals = on_totals
@@ -197,7 +195,7 @@ class Mapping:
     def _read_surely(self, position: int, element: Element, origin: Origin, records: Records) -> Reading:
         values, trace = self._level.read_record(element)
         document, findings = self.kind.complete(values, on_totals=self._on_totals)
-        key = values.get(self._key)
+        key = self.kind.key_in(values)
         line = records.line(element)
         if document is not None and not findings and not trace.troubles:
             return Reading(position, line, self.kind.key_of(document), document, (), origin)
@@ -209,7 +207,7 @@ class Mapping:
         if has_errors(found):
             document = None
         line = records.place(element, None).line or line
-        return Reading(position, line, None if key is None else str(key), document, tuple(found), origin)
+        return Reading(position, line, key, document, tuple(found), origin)
 
 
 def _follows(finding: Finding, unreadable: list[str]) -> bool:

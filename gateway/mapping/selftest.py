@@ -168,7 +168,7 @@ def _differences(mapping: LoadedMapping, reading: Reading, test: SelfTest) -> It
     traced: Sequence[Traced] | None = None
     for path, expected in test.expect.items():
         found = None if path == PROBLEMS else value_at(reading.document, path)
-        if path == PROBLEMS or _same(found, expected):
+        if path == PROBLEMS or same_value(found, expected):
             continue
         if traced is None:
             traced = trace(mapping, reading)
@@ -220,7 +220,8 @@ def value_at(document: Document | None, path: str) -> Any:
     return len(value) if isinstance(value, tuple) else value
 
 
-def _same(found: Any, expected: Any) -> bool:
+def same_value(found: Any, expected: Any) -> bool:
+    """Whether a value is what an example expects of it, however the number or the yes is written there."""
     if found is None or expected is None:
         return found is None and expected is None
     text = str(expected)

@@ -222,6 +222,8 @@ def _members(file: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
     try:
         with gzip.open(file, "rb") as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             yield each(tar)
+            while packed.read(_CHUNK):  # to the checksum at its end, which a cut file lacks
+                pass
     except _BROKEN as error:
         raise BrokenBackup(f"{file} is no whole backup: {error or type(error).__name__}") from error
 

@@ -277,6 +277,86 @@ crosswalk = Table(
     Column("at", Text, nullable=False),
 )
 
+# The catalogue of snapshots: the latest document per key, overwritten in place.
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("merchant", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # product | stock | price
+    Column("key", Text, nullable=False),
+    Column("sku", Text, nullable=False),  # all rows of one code make one offer
+    Column("route", Text, nullable=False),  # the one that brought it: `complete:` speaks of its own keys only
+    Column("fingerprint", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("exchange_id", Text, nullable=False),  # that changed it last
+    Column("changed_at", Text, nullable=False),
+    Column("gone_at", Text),  # since when a complete input lacks it
+    UniqueConstraint("merchant", "origin", "kind", "key"),
+    Index("ix_snapshot_sku", "merchant", "sku"),
+    Index("ix_snapshot_route", "route"),
+)
+
+# What an exchange in hand brings to the catalogue; `body` is None where the key is only seen unchanged.
+snapshot_draft = Table(
+    "snapshot_draft",
+    metadata,
+    Column("exchange_id", Text, ForeignKey("exchange.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("body", LargeBinary),
+)
+
+# The codes whose offer at a target has to be worked out anew.
+pending = Table(
+    "pending",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("exchange_id", Text, nullable=False),
+)
+
+# What a target is told of a code: the posting of a snapshot, overwritten by its successor.
+offer = Table(
+    "offer",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # drafted | delivered | left_out | problem
+    Column("reason", Text),  # why it is left out
+    Column("problems", Text),
+    Column("serial", Integer, nullable=False, server_default="0"),  # how often it was drafted
+    Column("item_id", Text),
+    Column("quantity", Text),
+    Column("content", LargeBinary),  # the rendered record, for files that carry all offers
+    Column("drafted", Text),  # the fingerprint of what was drafted last
+    Column("delivered", Text),  # the fingerprint of what arrived last
+    Column("delivery_id", Text),
+    Column("changed_at", Text, nullable=False),
+    Column("delivered_at", Text),
+    Index("ix_offer_delivery", "delivery_id"),
+    Index("ix_offer_item", "target", "item_id"),
+    Index("ix_offer_sku", "sku"),
+    Index(
+        "ix_offer_problem",
+        "target",
+        sqlite_where=text("state = 'problem'"),
+        postgresql_where=text("state = 'problem'"),
+    ),
+)
+
+# How far the offers of a target are.
+feed = Table(
+    "feed",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("configuration", Text, nullable=False),  # rules, template and schema that the offers were worked out by
+    Column("built_at", Text),
+    Column("braked_at", Text),  # the brake stopped it; a release of the target lets it pass once
+)
+
 quarantine = Table(
     "quarantine",
     metadata,
@@ -400,6 +480,7 @@ alert = Table(
 DUE = text("delivery.state IN ('drafted', 'shipping', 'deferred')")
 PARKED = text("delivery.state IN ('failed', 'in_doubt')")
 HELD = text("posting.state = 'held'")
+NOT_OFFERED = text("offer.state = 'problem'")
 REJECTED = text("posting.state = 'rejected'")
 TO_TAKE_AWAY = text("delivery.answered_at IS NOT NULL AND delivery.taken_away_at IS NULL")
 UNANSWERED = text("delivery.state = 'delivered' AND delivery.answered_at IS NULL")

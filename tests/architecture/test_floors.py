@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "gateway"
 FLOORS = {
     0: {"errors", "diagnostics", "yamlfile", "telemetry", "clock", "library", "schemas"},
     1: {"documents"},
-    2: {"mapping", "rendering"},
+    2: {"mapping", "offers", "rendering"},
     3: {"endpoints", "store"},
     4: {"config"},
     5: {"exchange", "workbench"},

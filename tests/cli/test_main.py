@@ -21,6 +21,8 @@ COMMANDS += [
     "retry",
     "hold",
     "release",
+    "resend",
+    "resync",
     "adopt",
     "forget",
     "probe",
@@ -30,7 +32,7 @@ COMMANDS += [
     "restore",
     "new",
 ]
-CHANGING = ["test", "schema", "run", "retry", "hold", "release", "adopt", "forget"]
+CHANGING = ["test", "schema", "run", "retry", "hold", "release", "resend", "resync", "adopt", "forget"]
 READING = ["check", "test", "try", "trace", "diff", "explain", "run", "status", "show", "convert"]
 READING += ["backup", "restore"]
 

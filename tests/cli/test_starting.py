@@ -107,7 +107,7 @@ def test_a_rehearsal_prints_the_draft_and_writes_nothing(gateway: Gateway, here:
     ("words", "said"),
     [
         (("Acme",), "`Acme` is no name of a platform: small letters, digits, `_` and `-`, such as upgates"),
-        (("acme", "--kind", "stock"), "no draft can be made of the kind `stock`; the kinds are order"),
+        (("acme", "--kind", "stock"), "no draft can be made of the kind `stock`; the kinds are order, product"),
     ],
 )
 def test_a_wrong_word_is_a_usage_error(gateway: Gateway, here: Path, words: tuple[str, ...], said: str) -> None:

@@ -142,7 +142,7 @@ def test_what_is_left_out_gets_the_defaults_that_the_shipped_file_names(written:
         timedelta(minutes=5),
     )
     assert (drop.totals, drop.since, drop.max_new, drop.rehearsal) == (None, None, None, False)
-    assert (drop.on_change, drop.on_cancel) == ("hold", "hold")
+    assert (drop.on_change, drop.on_cancel) == (None, "hold")
     assert (drop.to[0].id, drop.to[0].dropoff.folder, drop.to[0].settings) == ("pohoda", "", {})
     ftp = config.endpoints["far"]
     assert isinstance(ftp, FtpOptions)

@@ -1,0 +1,294 @@
+"""What targets were told of the catalogue, and what waits to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, literal, or_, select, update
+
+from gateway.diagnostics import Problem
+from gateway.documents import Product, ProductPrice, StockLevel, decode
+from gateway.exchange.failed import problems_as_json
+from gateway.exchange.site import PreparedTarget, Site
+from gateway.offers import Known
+from gateway.store import tables
+from gateway.store.ledger import in_chunks, insert_into
+
+_snapshot, _pending, _offer, _feed = tables.snapshot, tables.pending, tables.offer, tables.feed
+
+_ROWS = 1000
+"""Rows that are written at a time, so that a catalogue of any size takes little memory."""
+
+Sources = Sequence[tuple[str, str]]
+"""Whose catalogue it is: (merchant, origin)."""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """One code as it was worked out: its record, or why there is none.
+
+    content: the record as files with everything carry it. told: the record under the ids of this very change.
+    """
+
+    sku: str
+    mark: str | None = None
+    content: bytes | None = None
+    told: bytes | None = None
+    quantity: str | None = None
+    serial: int = 0
+    item_id: str | None = None
+    reason: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class Run:
+    """What a run over the pending codes found. pending: the exchange that each of them waits for."""
+
+    exchange_id: str
+    pending: dict[str, str] = field(default_factory=dict)
+    taken_back: list[str] = field(default_factory=list)
+    to_tell: list[Worked] = field(default_factory=list)
+    others: list[Worked] = field(default_factory=list)
+    vanished: int = 0
+    changed: int = 0
+    zeroed: int = 0
+
+
+def sources_of(site: Site, target: PreparedTarget) -> Sources:
+    """Whose catalogue a target is told of: that of all routes that lead to it and ship."""
+    found = {
+        (route.spec.merchant, route.spec.origin)
+        for route in site.routes.values()
+        if route.is_snapshot and not route.spec.rehearsal and _leads_to(route.targets, target)
+    }
+    return tuple(sorted(found))
+
+
+def route_of(site: Site, target: PreparedTarget) -> str:
+    """The first of the routes that lead to a target: its files are told under that name."""
+    return min(
+        name for name, route in site.routes.items() if route.is_snapshot and _leads_to(route.targets, target)
+    )
+
+
+def _leads_to(targets: Sequence[PreparedTarget], target: PreparedTarget) -> bool:
+    return any(each.spec.id == target.spec.id for each in targets)
+
+
+def known_of(connection: Connection, sources: Sources, codes: Sequence[str]) -> dict[str, Known]:
+    """All that the catalogue knows of some codes."""
+    rows: dict[str, list[Row[Any]]] = {}
+    for chunk in in_chunks(codes):
+        found = connection.execute(
+            select(_snapshot).where(_ours(sources), _snapshot.c.sku.in_(chunk)).order_by(_snapshot.c.id)
+        )
+        for row in found:
+            rows.setdefault(str(row.sku), []).append(row)
+    return {sku: _together(sku, each) for sku, each in rows.items()}
+
+
+def _together(sku: str, rows: Sequence[Row[Any]]) -> Known:
+    documents = [(row, decode(row.kind, row.body)) for row in rows]
+    return Known(
+        sku=sku,
+        products=tuple(each for _, each in documents if isinstance(each, Product)),
+        stock=tuple(each for _, each in documents if isinstance(each, StockLevel)),
+        prices=tuple(e for row, e in documents if isinstance(e, ProductPrice) and row.gone_at is None),
+        gone=frozenset(
+            (str(row.kind), each.warehouse)
+            for row, each in documents
+            if row.gone_at is not None and isinstance(each, Product | StockLevel)
+        ),
+    )
+
+
+def _ours(sources: Sources) -> Any:
+    merchant, origin = _snapshot.c.merchant, _snapshot.c.origin
+    return or_(*[(merchant == whose) & (origin == where) for whose, where in sources])
+
+
+def offers_of(connection: Connection, target: str, codes: Sequence[str]) -> dict[str, Row[Any]]:
+    """What the target was told of some codes."""
+    found: dict[str, Row[Any]] = {}
+    for chunk in in_chunks(codes):
+        rows = connection.execute(select(_offer).where(_offer.c.target == target, _offer.c.sku.in_(chunk)))
+        found.update({str(row.sku): row for row in rows})
+    return found
+
+
+def told_count(connection: Connection, target: str) -> int:
+    """How many products the target knows."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(_offer)
+            .where(_offer.c.target == target, _offer.c.delivered.is_not(None), _offer.c.state != "left_out")
+        ).scalar_one()
+    )
+
+
+def all_contents(connection: Connection, target: str) -> dict[str, bytes]:
+    """The records of all products that a file with everything carries, by code."""
+    rows = connection.execute(
+        select(_offer.c.sku, _offer.c.content).where(
+            _offer.c.target == target, _offer.c.content.is_not(None), _offer.c.state != "left_out"
+        )
+    )
+    return {str(row.sku): bytes(row.content) for row in rows}
+
+
+def pending_block(connection: Connection, target: str, after: str, most: int) -> dict[str, str]:
+    """The next codes that wait, in their order, each with the exchange that it waits for."""
+    rows = connection.execute(
+        select(_pending.c.sku, _pending.c.exchange_id)
+        .where(_pending.c.target == target, _pending.c.sku > after)
+        .order_by(_pending.c.sku)
+        .limit(most)
+    )
+    return {str(row.sku): str(row.exchange_id) for row in rows}
+
+
+def has_pending(connection: Connection, target: str) -> bool:
+    """Whether anything waits to be worked out."""
+    row = connection.execute(select(_pending.c.sku).where(_pending.c.target == target).limit(1)).one_or_none()
+    return row is not None
+
+
+def no_longer_pending(connection: Connection, target: str, codes: Mapping[str, str]) -> None:
+    """These codes are done, unless a later exchange has changed them meanwhile."""
+    done = delete(_pending).where(
+        _pending.c.target == target, _pending.c.sku == bindparam("code"), _pending.c.exchange_id == bindparam("of")
+    )
+    if codes:
+        connection.execute(done, [{"code": sku, "of": exchange} for sku, exchange in codes.items()])
+
+
+def pending_again(connection: Connection, target: str, deliveries: Sequence[str]) -> None:
+    """The codes that these files carry are worked out once more."""
+    delivery = tables.delivery
+    for chunk in in_chunks(deliveries):
+        codes = (
+            select(literal(target), _offer.c.sku, delivery.c.exchange_id)
+            .join(delivery, delivery.c.id == _offer.c.delivery_id)
+            .where(_offer.c.target == target, _offer.c.state == "drafted", _offer.c.delivery_id.in_(chunk))
+        )
+        statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
+        connection.execute(statement.on_conflict_do_nothing())
+
+
+def wait_for(connection: Connection, target: str, codes: Sequence[str], exchange_id: str) -> None:
+    """These codes are worked out once more; one that waits already goes on waiting for what it waits for."""
+    rows = [{"target": target, "sku": sku, "exchange_id": exchange_id} for sku in codes]
+    if rows:
+        connection.execute(insert_into(connection, _pending).on_conflict_do_nothing(), rows)
+
+
+def all_pending(connection: Connection, target: str, sources: Sources) -> None:
+    """Every code of the catalogue is worked out anew for a target."""
+    codes = (
+        select(literal(target), _snapshot.c.sku, func.max(_snapshot.c.exchange_id))
+        .where(_ours(sources))
+        .group_by(_snapshot.c.sku)
+    )
+    statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def forget_told(connection: Connection, target: str) -> None:
+    """Whatever the target was told counts as not told: everything is shipped anew, and at once."""
+    connection.execute(update(_offer).where(_offer.c.target == target).values(delivered=None))
+    connection.execute(update(_feed).where(_feed.c.target == target).values(built_at=None))
+
+
+def all_anew(connection: Connection, now: str) -> None:
+    """The ledger is older than what targets were told: everything is worked out and shipped once more."""
+    told = select(_feed.c.target)
+    connection.execute(update(_offer).values(delivered=None))
+    connection.execute(update(_feed).values(configuration="", built_at=None))
+    connection.execute(
+        update(tables.delivery)
+        .where(tables.delivery.c.target.in_(told), tables.delivery.c.state.not_in(("delivered", "dropped")))
+        .values(state="dropped", settled_at=now)
+    )
+
+
+def write_offers(
+    connection: Connection,
+    target: str,
+    worked: Sequence[Worked],
+    carried: Mapping[str, str],
+    now: str,
+    *,
+    full: bool,
+) -> None:
+    """The rows of offers; `carried` says in which delivery a code is told.
+
+    One that cannot be worked out keeps what the target was told last. One that is left out keeps it at a target of
+    changes; a file with everything has it no more.
+    """
+    for start in range(0, len(worked), _ROWS):
+        _write_some(connection, target, worked[start : start + _ROWS], carried, now, full=full)
+
+
+def _write_some(
+    connection: Connection,
+    target: str,
+    worked: Sequence[Worked],
+    carried: Mapping[str, str],
+    now: str,
+    *,
+    full: bool,
+) -> None:
+    base = {"target": target, "changed_at": now, "problems": None, "reason": None}
+    told = [
+        {
+            **base,
+            "sku": each.sku,
+            "state": "drafted",
+            "drafted": each.mark,
+            "content": each.content,
+            "delivery_id": carried[each.sku],
+            "quantity": each.quantity,
+            "serial": each.serial,
+            "item_id": each.item_id,
+            "problems": problems_as_json(each.problems) if each.problems else None,
+        }
+        for each in worked
+        if each.sku in carried
+    ]
+    silent = [each for each in worked if each.sku not in carried]
+    forgotten = {"delivered": None} if full else {}
+    left_out = [
+        {
+            **base,
+            "sku": each.sku,
+            "state": "left_out",
+            "reason": each.reason,
+            "content": None,
+            "delivery_id": None,
+            **forgotten,
+        }
+        for each in silent
+        if each.reason is not None
+    ]
+    troubled = [
+        {**base, "sku": each.sku, "state": "problem", "problems": problems_as_json(each.problems)}
+        for each in silent
+        if each.reason is None and each.mark is None
+    ]
+    for rows in (told, left_out, troubled):
+        _upsert(connection, rows)
+    for chunk in in_chunks([each.sku for each in silent if each.mark is not None]):
+        same = (_offer.c.target == target) & _offer.c.sku.in_(chunk)
+        connection.execute(update(_offer).where(same).values(state="delivered", problems=None, reason=None))
+
+
+def _upsert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        statement = insert_into(connection, _offer)
+        renewed = {name: statement.excluded[name] for name in rows[0] if name not in ("target", "sku")}
+        statement = statement.on_conflict_do_update(index_elements=["target", "sku"], set_=renewed)
+        connection.execute(statement, [dict(row) for row in rows])

@@ -1,0 +1,45 @@
+"""`gateway resync`: a target is told of everything anew."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gateway.errors import UsageError
+from gateway.exchange.feeds import all_pending, forget_told, has_pending, sources_of
+from gateway.exchange.naming import Arguments, Step, names
+from gateway.exchange.site import PreparedTarget, Site
+from gateway.store.ledger import tell
+
+
+def resync(site: Site, actor: str, arguments: Arguments) -> list[Step]:
+    """Targets of products, stock and prices, or all of a route. Raises UsageError for other names."""
+    targets: dict[str, PreparedTarget] = {}
+    for name in arguments.names:
+        route, target = site.routes.get(name), site.targets().get(name)
+        found = [target] if target is not None else list(route.targets) if route is not None else []
+        offered = [each for each in found if each.spec.offers is not None]
+        if not found:
+            raise UsageError(f"`{name}` is no running route or target; {names(site)}")
+        if not offered:
+            raise UsageError(
+                f"`{name}` is about documents that are sent once; only products, stock and prices can be told "
+                f"anew. `gateway retry --route {name}` tries again what did not go through"
+            )
+        targets |= {each.spec.id: each for each in offered}
+    return [
+        Step(f"tell {name} of everything anew", partial(_do_resync, site, actor, target))
+        for name, target in targets.items()
+    ]
+
+
+def _do_resync(site: Site, actor: str, target: PreparedTarget) -> str:
+    name, now, sources = target.spec.id, site.ledger.now(), sources_of(site, target)
+    if not sources:
+        return f"{name}: its routes are in rehearsal; nothing is shipped"
+    with site.ledger.write() as connection:
+        forget_told(connection, name)
+        all_pending(connection, name, sources)
+        tell(connection, now, "resync", target=name, actor=actor)
+        site.lanes.urge(connection, target.lane)
+        known = has_pending(connection, name)
+    return f"{name} is told of everything anew" if known else f"{name}: the catalogue is empty so far"

@@ -1,0 +1,273 @@
+"""From what the catalogue knows of one code to what a target is told of it. Pure: no ledger, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+from gateway.documents import LevelPrice, Offer, Price, PriceBasis, Product, ProductPrice, StockLevel, with_both
+from gateway.mapping.expressions import BadExpression, Expression
+from gateway.mapping.unreadable import Unreadable
+
+_HUNDRED = Decimal(100)
+_FOUR_PLACES = Decimal("0.0001")
+_PRICED = ("price", "special_price")
+_TAKEN_FROM_PRODUCT = (
+    "name", "ean", "supplement", "unit", "manufacturer", "category", "description", "url", "guarantee", "weight",
+    "vat_rate", "currency", "delivery_days", "for_sale", "on_internet",
+)  # fmt: skip
+
+
+class CannotWorkOut(Exception):
+    """A rule cannot be evaluated for a code. `rule` is its place below `rules:`."""
+
+    def __init__(self, message: str, rule: tuple[str, ...]) -> None:
+        self.message = message
+        self.rule = rule
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The target is not told of the code, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that the catalogue knows of one code. gone: the rows that a complete input lacked count as no pieces."""
+
+    sku: str
+    products: tuple[Product, ...] = ()
+    stock: tuple[StockLevel, ...] = ()
+    prices: tuple[ProductPrice, ...] = ()
+    gone: frozenset[tuple[str, str]] = frozenset()  # (kind, warehouse)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing of it is there any more."""
+        rows = [("product", each.warehouse) for each in self.products]
+        rows += [("stock", each.warehouse) for each in self.stock]
+        return bool(rows) and all(row in self.gone for row in rows)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The compiled rules of a target (gateway.offers.model says what each means)."""
+
+    warehouses: tuple[str, ...] = ()
+    count: Literal["available", "all"] = "available"
+    at_least: Decimal | None = Decimal(0)
+    whole_pieces: bool = False
+    price_level: str | None = None
+    price_warehouse: str | None = None
+    special_price_level: str | None = None
+    currency: str | None = None
+    round_to: Decimal | None = None
+    markup: Expression | None = None
+    conditions: Mapping[str, Expression] = field(default_factory=dict)
+    fields: Mapping[str, Expression] = field(default_factory=dict)
+    readers: Mapping[str, Any] = field(default_factory=dict)
+
+    def work_out(self, known: Known) -> Offer | LeftOut:
+        """The offer. Raises CannotWorkOut where a rule does not fit the values."""
+        values = self._gathered(known)
+        if self._holds("leave_out", values):
+            return LeftOut("`leave_out` holds")
+        self._mark_up(values)
+        for name, expression in self.fields.items():
+            self._set(values, name, expression)
+        for subject in ("price", "quantity"):
+            if self._holds(f"without_{subject}", values):
+                values[subject] = None
+                if subject == "price":
+                    values["special_price"] = None
+        return _offer(values)
+
+    # -- gathering -------------------------------------------------------------------------------------------
+
+    def _gathered(self, known: Known) -> dict[str, Any]:
+        products = self._in_order(known.products)
+        values: dict[str, Any] = {"sku": known.sku}
+        for name in _TAKEN_FROM_PRODUCT:
+            values[name] = _first(getattr(product, name) for product in products)
+        values["images"] = next((each.images for each in products if each.images), ())
+        values["properties"] = next((each.properties for each in products if each.properties), ())
+        values["quantity"], values["reserved"] = self._counted(known)
+        rate = values["vat_rate"]
+        if rate is None:
+            rate = values["vat_rate"] = _first(each.vat_rate for each in known.prices)
+        price = self._price(known, products, self.price_level)
+        special = self._price(known, products, self.special_price_level) if self.special_price_level else None
+        if special is None:
+            special = _first(each.special_price for each in products)
+        values["price"] = _as_values(with_both(price, rate))
+        values["special_price"] = _as_values(with_both(special, rate))
+        values["currency"] = self.currency or values["currency"] or _first(e.currency for e in known.prices)
+        return values
+
+    def _in_order(self, products: Iterable[Product]) -> list[Product]:
+        """The chosen warehouses first, in the order in which they are named."""
+
+        def place(product: Product) -> tuple[int, str]:
+            chosen = (index for index, name in enumerate(self.warehouses) if _lies_in(product.warehouse, name))
+            return next(chosen, len(self.warehouses)), product.warehouse
+
+        return sorted(products, key=place)
+
+    def _counted(self, known: Known) -> tuple[Decimal | None, Decimal | None]:
+        """What lies in the chosen warehouses, and what of it is reserved; None where nobody says."""
+        rows: list[tuple[str, str, Decimal | None, Decimal | None]] = [
+            ("product", each.warehouse, each.quantity, each.reserved) for each in known.products
+        ]
+        rows += [("stock", each.warehouse, each.quantity, each.reserved) for each in known.stock]
+        counted = [row for row in rows if row[2] is not None and self._is_chosen(row[1])]
+        if not counted:
+            return None, None
+        there = [row for row in counted if (row[0], row[1]) not in known.gone]
+        quantity = sum((row[2] for row in there if row[2] is not None), Decimal(0))
+        reserved = sum((row[3] for row in there if row[3] is not None), Decimal(0))
+        told = quantity - reserved if self.count == "available" else quantity
+        if self.whole_pieces:
+            told = told.to_integral_value(ROUND_FLOOR)
+        return (told if self.at_least is None else max(told, self.at_least)), reserved
+
+    def _is_chosen(self, warehouse: str) -> bool:
+        return not self.warehouses or any(_lies_in(warehouse, name) for name in self.warehouses)
+
+    def _price(self, known: Known, products: Sequence[Product], level: str | None) -> Price | None:
+        from_cards = [
+            each
+            for product in products
+            if self.price_warehouse is None or _lies_in(product.warehouse, self.price_warehouse)
+            for each in _levels(product)
+            if each.level == (level or "") and self._fits(each.currency or product.currency)
+        ]
+        apart = [each.price for each in known.prices if each.level == (level or "") and self._fits(each.currency)]
+        found: Price | None = _first([*apart, *(each.price for each in from_cards)])
+        return found
+
+    def _fits(self, currency: str | None) -> bool:
+        return self.currency is None or currency is None or currency == self.currency
+
+    # -- rules -----------------------------------------------------------------------------------------------
+
+    def _holds(self, name: str, values: Mapping[str, Any]) -> bool:
+        expression = self.conditions.get(name)
+        return expression is not None and bool(self._value(expression, values, (name,)))
+
+    def _mark_up(self, values: dict[str, Any]) -> None:
+        """Markup and rounding of the price; the special price is told as it is."""
+        price = values["price"]
+        if price is None:
+            return
+        rate = values["vat_rate"]
+        if self.markup is not None:
+            percent = self._value(self.markup, values, ("markup",))
+            if percent is None or isinstance(percent, bool):
+                raise CannotWorkOut("the markup is no number", ("markup",))
+            factor = 1 + Decimal(percent) / _HUNDRED
+            marked = {side: None if price[side] is None else price[side] * factor for side in ("net", "gross")}
+            price = _priced({**marked, "basis": price["basis"]}, rate)
+        if self.round_to is not None:
+            price = self._rounded(price, rate)
+        values["price"] = price
+
+    def _rounded(self, price: Mapping[str, Any], rate: Decimal | None) -> dict[str, Any] | None:
+        """Rounded with VAT where that is known, for that is what customers see; else as it is given."""
+        assert self.round_to is not None
+        side = "gross" if price.get("gross") is not None else "net"
+        steps = (price[side] / self.round_to).quantize(Decimal(1), ROUND_HALF_UP)
+        amount = steps * self.round_to
+        return _as_values(with_both({side: amount}, rate if side == "gross" else None))
+
+    def _set(self, values: dict[str, Any], name: str, expression: Expression) -> None:
+        value = self._value(expression, values, ("fields", name))
+        reader = self.readers[name]
+        try:
+            typed = None if value is None or value == "" else reader(value)
+        except (Unreadable, ValueError) as error:
+            why = error.message if isinstance(error, Unreadable) else str(error)
+            raise CannotWorkOut(f"`{name}` cannot be made of it: {why}", ("fields", name)) from error
+        group, _, side = name.partition(".")
+        if not side:
+            values[name] = typed
+            return
+        other = "net" if side == "gross" else "gross"
+        given = {side: typed, other: None} if name not in _both(self.fields, group) else dict(values[group] or {})
+        given[side] = typed
+        values[group] = _priced(given, values["vat_rate"])
+
+    def _value(self, expression: Expression, values: Mapping[str, Any], rule: tuple[str, ...]) -> Any:
+        properties = {each.name: each.value or "" for each in values["properties"]}
+        try:
+            return expression.evaluate(values, lambda name: properties.get(name, ""), None)
+        except BadExpression as error:
+            raise CannotWorkOut(error.message, rule) from error
+        except Unreadable as error:
+            raise CannotWorkOut(error.message, rule) from error
+
+
+def _lies_in(warehouse: str, name: str) -> bool:
+    """Whether it is that warehouse or a part of it: POHODA writes `ZBOŽÍ/Hrnky`."""
+    return warehouse == name or warehouse.startswith(f"{name}/")
+
+
+def _both(fields: Mapping[str, Expression], group: str) -> frozenset[str]:
+    """The two sides of a price where rules give both of them."""
+    sides = {f"{group}.net", f"{group}.gross"}
+    return frozenset(sides) if sides <= set(fields) else frozenset()
+
+
+def _levels(product: Product) -> Iterable[LevelPrice]:
+    """The prices of a card; the plain one is that of the level without a name."""
+    if product.price is not None:
+        yield LevelPrice(level="", price=product.price, currency=product.currency)
+    yield from product.prices
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _as_values(price: Price | None) -> dict[str, Any] | None:
+    """A price as expressions see it; `basis` says which side was given."""
+    if price is None:
+        return None
+    return {"net": price.net, "gross": price.gross, "basis": price.basis}
+
+
+def _priced(given: Mapping[str, Any], rate: Decimal | None) -> dict[str, Any] | None:
+    """The two sides, four places, with the one that is missing derived."""
+    basis = given.get("basis")
+    sides = {
+        side: None if given.get(side) is None else Decimal(given[side]).quantize(_FOUR_PLACES, ROUND_HALF_UP)
+        for side in ("net", "gross")
+    }
+    if basis is PriceBasis.NET and rate is not None:
+        sides["gross"] = None  # derived anew: both sides were not always given alike
+    return _as_values(with_both(sides, rate))
+
+
+def _offer(values: Mapping[str, Any]) -> Offer:
+    members = {name: values[name] for name in Offer.__struct_fields__ if values.get(name) is not None}
+    for name in _PRICED:
+        if name in members:
+            given = members[name]
+            sides = {side: _plain(given.get(side)) for side in ("net", "gross")}
+            basis = given.get("basis") or (PriceBasis.GROSS if sides["gross"] is not None else PriceBasis.NET)
+            members[name] = Price(**sides, basis=basis)
+    if "quantity" in members:
+        members["quantity"] = _plain(members["quantity"])
+    return Offer(**members)
+
+
+def _plain(amount: Decimal | None) -> Decimal | None:
+    """Without trailing zeros, so that `5` and `5.000` are one value; never with an exponent."""
+    if amount is None:
+        return None
+    plain = amount.normalize() + 0
+    return plain.quantize(Decimal(1)) if plain == plain.to_integral_value() else plain

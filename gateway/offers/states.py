@@ -1,0 +1,65 @@
+"""What a shop calls the state of an order: the first rule that holds decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.documents import OrderState
+from gateway.mapping.expressions import BadExpression, Expression, compile_expression
+from gateway.mapping.fields import level_of
+from gateway.mapping.unreadable import Unreadable
+from gateway.offers.compiling import BadRule, BadRules
+from gateway.offers.rules import CannotWorkOut
+
+
+class StateModel(BaseModel):
+    """One rule: where the condition holds, the shop's order is in this state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+    when: str | None = Field(default=None, description="a condition over its fields; without it always")
+    state: str = Field(alias="is", min_length=1, description="the shop's name of it, such as `Vyřízena`")
+
+
+@dataclass(frozen=True)
+class States:
+    """Compiled rules, in their order."""
+
+    rules: tuple[tuple[Expression | None, str], ...]
+
+    def applied(self, document: OrderState) -> OrderState:
+        """The document with the shop's state; None where no rule holds. Raises CannotWorkOut."""
+        values = {name: getattr(document, name) for name in document.__struct_fields__}
+        properties = {each.name: each.value or "" for each in document.properties}
+        for index, (condition, state) in enumerate(self.rules):
+            try:
+                holds = condition is None or condition.evaluate(
+                    values, lambda name: properties.get(name, ""), None
+                )
+            except (BadExpression, Unreadable) as error:
+                raise CannotWorkOut(error.message, ("states", str(index + 1), "when")) from error
+            if holds:
+                return replace(document, state=state)
+        return replace(document, state=None)
+
+
+def compile_states(models: Sequence[StateModel]) -> States:
+    """Compile the rules. Raises BadRules."""
+    rules: list[tuple[Expression | None, str]] = []
+    faults: list[BadRule] = []
+    fields = level_of(OrderState).fields
+    for index, model in enumerate(models):
+        condition = None
+        if model.when is not None:
+            try:
+                condition = compile_expression(model.when, fields, what="condition", own_text=False)
+            except BadExpression as error:
+                faults.append(BadRule(("states", str(index), "when"), error.message, error.hint))
+        rules.append((condition, model.state))
+    if faults:
+        raise BadRules(faults)
+    return States(tuple(rules))
