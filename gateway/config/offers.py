@@ -91,7 +91,7 @@ def offers_spec(
         return None
     for index in range(len(model.tests)):
         problems.extend(_failed(model, index, rules, span(("tests", index))))
-    text = model.rules.model_dump_json() + model.gone
+    text = f"{model.rules.model_dump_json()} {model.gone} {model.mode}"
     return OffersSpec(
         mode=model.mode,
         every=model.every,

@@ -40,15 +40,13 @@ class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: str | None = None
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One card of a price list. A code that lies in several warehouses has one card in each.
+class _Described(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a card of a price list and an offer both say. `vat_rate` is a percentage.
 
-    quantity counts what is there, reserved what of it is promised already. `vat_rate` is a percentage.
-    for_sale, on_internet: the source's own switches; None where it has none.
+    quantity: pieces. for_sale, on_internet: the source's own switches; None where it has none.
     """
 
     sku: str
-    warehouse: str = ""
     name: str | None = None
     ean: str | None = None
     supplement: str | None = None
@@ -63,14 +61,23 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: CurrencyCode | None = None
     price: Price | None = None
     special_price: Price | None = None
-    prices: tuple[LevelPrice, ...] = ()
     quantity: Decimal | None = None
-    reserved: Decimal | None = None
     delivery_days: int | None = None
     for_sale: bool | None = None
     on_internet: bool | None = None
     images: tuple[Image, ...] = ()
     properties: tuple[Property, ...] = ()
+
+
+class Product(_Described, frozen=True, kw_only=True, omit_defaults=True):
+    """One card of a price list. A code that lies in several warehouses has one card in each.
+
+    quantity counts what is there, reserved what of it is promised already.
+    """
+
+    warehouse: str = ""
+    prices: tuple[LevelPrice, ...] = ()
+    reserved: Decimal | None = None
 
 
 class StockLevel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,33 +99,11 @@ class ProductPrice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     vat_rate: Decimal | None = None
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Offer(_Described, frozen=True, kw_only=True, omit_defaults=True):
     """What a target is told of one code: the result of its rules over everything that is known of that code.
 
     A field that the rules leave out is None, and the target's value of it stays as it is.
     """
-
-    sku: str
-    name: str | None = None
-    ean: str | None = None
-    supplement: str | None = None
-    unit: str | None = None
-    manufacturer: str | None = None
-    category: str | None = None
-    description: str | None = None
-    url: str | None = None
-    guarantee: str | None = None
-    weight: Decimal | None = None
-    vat_rate: Decimal | None = None
-    currency: CurrencyCode | None = None
-    price: Price | None = None
-    special_price: Price | None = None
-    quantity: Decimal | None = None
-    delivery_days: int | None = None
-    for_sale: bool | None = None
-    on_internet: bool | None = None
-    images: tuple[Image, ...] = ()
-    properties: tuple[Property, ...] = ()
 
 
 def complete_product(

@@ -230,60 +230,37 @@ def write_offers(
     changes; a file with everything has it no more.
     """
     for start in range(0, len(worked), _ROWS):
-        _write_some(connection, target, worked[start : start + _ROWS], carried, now, full=full)
+        rows: dict[str, list[dict[str, Any]]] = {"told": [], "left out": [], "troubled": []}
+        same: list[str] = []
+        for each in worked[start : start + _ROWS]:
+            row = {"target": target, "sku": each.sku, "changed_at": now, "problems": None, "reason": None}
+            if each.sku in carried:
+                rows["told"].append({**row, **_drafted(each, carried[each.sku])})
+            elif each.reason is not None:
+                gone = {"content": None, "delivery_id": None} | ({"delivered": None} if full else {})
+                rows["left out"].append({**row, "state": "left_out", "reason": each.reason, **gone})
+            elif each.mark is None:
+                rows["troubled"].append({**row, "state": "problem", "problems": problems_as_json(each.problems)})
+            else:
+                same.append(each.sku)
+        for group in rows.values():
+            _upsert(connection, group)
+        for chunk in in_chunks(same):
+            stands = (_offer.c.target == target) & _offer.c.sku.in_(chunk)
+            connection.execute(update(_offer).where(stands).values(state="delivered", problems=None, reason=None))
 
 
-def _write_some(
-    connection: Connection,
-    target: str,
-    worked: Sequence[Worked],
-    carried: Mapping[str, str],
-    now: str,
-    *,
-    full: bool,
-) -> None:
-    base = {"target": target, "changed_at": now, "problems": None, "reason": None}
-    told = [
-        {
-            **base,
-            "sku": each.sku,
-            "state": "drafted",
-            "drafted": each.mark,
-            "content": each.content,
-            "delivery_id": carried[each.sku],
-            "quantity": each.quantity,
-            "serial": each.serial,
-            "item_id": each.item_id,
-            "problems": problems_as_json(each.problems) if each.problems else None,
-        }
-        for each in worked
-        if each.sku in carried
-    ]
-    silent = [each for each in worked if each.sku not in carried]
-    forgotten = {"delivered": None} if full else {}
-    left_out = [
-        {
-            **base,
-            "sku": each.sku,
-            "state": "left_out",
-            "reason": each.reason,
-            "content": None,
-            "delivery_id": None,
-            **forgotten,
-        }
-        for each in silent
-        if each.reason is not None
-    ]
-    troubled = [
-        {**base, "sku": each.sku, "state": "problem", "problems": problems_as_json(each.problems)}
-        for each in silent
-        if each.reason is None and each.mark is None
-    ]
-    for rows in (told, left_out, troubled):
-        _upsert(connection, rows)
-    for chunk in in_chunks([each.sku for each in silent if each.mark is not None]):
-        same = (_offer.c.target == target) & _offer.c.sku.in_(chunk)
-        connection.execute(update(_offer).where(same).values(state="delivered", problems=None, reason=None))
+def _drafted(worked: Worked, delivery_id: str) -> dict[str, Any]:
+    return {
+        "state": "drafted",
+        "drafted": worked.mark,
+        "content": worked.content,
+        "delivery_id": delivery_id,
+        "quantity": worked.quantity,
+        "serial": worked.serial,
+        "item_id": worked.item_id,
+        "problems": problems_as_json(worked.problems) if worked.problems else None,
+    }
 
 
 def _upsert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -166,7 +166,7 @@ class Offering:
         return Problem(
             code="G021",
             record=f"offer {sku}",
-            message=f"`rules: {'.'.join(error.rule)}` of `{self._id}`: {error.message}",
+            message=f"`rules.{'.'.join(error.rule)}` of `{self._id}`: {error.message}",
             span=self._target.spec.where(("offers", "rules", *error.rule)),
             help="mend the rule so that it fits products without that value as well, such as `… | default(0)`; "
             "until then the target keeps what it was told last",
@@ -200,13 +200,17 @@ class Offering:
         if worked.mark is None:
             run.others.append(worked)
             run.vanished += 1 if worked.reason is not None and was_told else 0
-        elif before is not None and worked.mark == before.delivered and before.state == "delivered":
+        elif before is not None and worked.mark == before.delivered and self._stands(before):
             run.others.append(Worked(worked.sku, mark=worked.mark))
         else:
             run.to_tell.append(worked)
             if was_told and before is not None and worked.mark != before.delivered:
                 run.changed += 1
                 run.zeroed += 1 if worked.quantity == "0" and before.quantity not in (None, "0") else 0
+
+    def _stands(self, before: Row[Any]) -> bool:
+        """Whether the target has it as it was told; a file with everything needs the record itself besides."""
+        return before.state == "delivered" and (self._spec.mode == "changes" or before.content is not None)
 
     # -- the brake -------------------------------------------------------------------------------------------
 

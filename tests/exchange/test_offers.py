@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.exchange.products import product_story
 from tests.exchange.conftest import TestSite, contents
 
 MAPPING = """\
@@ -229,6 +230,18 @@ def test_other_rules_are_told_without_a_new_input(shop: Shop) -> None:
     assert shop.told() == {"A": "6", "B": "4"}
 
 
+def test_a_target_may_turn_from_changes_to_everything(shop: Shop) -> None:
+    shop.configure("changes")
+    shop.counted(A="5", B="3")
+    shop.run()
+
+    shop.counted(B="4")
+    shop.configure("full", file_name="all.xml")
+    shop.run()
+
+    assert _read((shop.site.folder / "web" / "feeds" / "all.xml").read_bytes()) == {"A": "5", "B": "4"}
+
+
 def test_a_rule_that_does_not_fit_a_product_is_told_and_the_others_go_on(shop: Shop) -> None:
     shop.configure(offers="rules: {leave_out: weight > 30}")
     shop.counted(A="5")
@@ -236,10 +249,21 @@ def test_a_rule_that_does_not_fit_a_product_is_told_and_the_others_go_on(shop: S
 
     (matter,) = shop.site.status().matters
     assert (matter.what, matter.name, matter.do) == ("not told", "product A", "gateway show A")
-    assert matter.reason == (
-        "`rules: leave_out` of `feed`: the condition `weight > 30` cannot be evaluated: "
-        "a value that it needs is not there"
+    with shop.site.open() as site:
+        story = product_story(site, "A")
+    assert story is not None
+    (problem,) = story.told[0].problems
+    why = "cannot be evaluated: a value that it needs is not there"
+    assert (problem.code, problem.message) == (
+        "G021",
+        f"`rules.leave_out` of `feed`: the condition `weight > 30` {why}",
     )
+    assert problem.help == (
+        "mend the rule so that it fits products without that value as well, such as `… | default(0)`; "
+        "until then the target keeps what it was told last"
+    )
+    assert problem.span is not None
+    assert problem.span.text.strip() == "rules: {leave_out: weight > 30}"
 
 
 def test_a_key_that_is_absent_keeps_its_value(shop: Shop) -> None:
