@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from lxml import etree
@@ -24,6 +25,7 @@ from gateway.errors import ProblemsFound
 from gateway.exchange.site import prepare_request
 from gateway.exchange.writing import assemble
 from gateway.library import similar
+from gateway.mapping.paths import Element
 from gateway.rendering import Identity
 from gateway.rendering.asking import NotAPage
 from gateway.yamlfile import parse
@@ -33,7 +35,7 @@ _MOST = 10_000
 
 
 class _List(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One list: what the program calls it, where its codes stand in the answer, and what of a target holds them."""
+    """One list: what the program calls it, where its codes stand in the answer, what of a target holds them."""
 
     title: str
     records: str
@@ -84,7 +86,9 @@ def ask_lists(config: Config, target: TargetSpec, service: Service, clock: Clock
     Raises ProblemsFound, and EndpointError where the program does not answer.
     """
     known = _known(config.site)
-    whose = {name: target.settings[name] for name in ("company_id", "encoding") if name in target.settings}
+    whose: dict[str, Any] = {
+        name: target.settings[name] for name in ("company_id", "encoding") if name in target.settings
+    }
     for name, each in known.lists.items():
         spec = PrintSpec(target.id, known.request, 1, {**whose, "list": name}, target.where(()))
         template, asking = prepare_request(config, spec)
@@ -144,12 +148,12 @@ def _codes(each: _List, answer: bytes) -> Iterator[Code]:
             yield Code(code, _text(record, each.name))
 
 
-def _found(node: etree._Element, path: str) -> list[etree._Element]:
+def _found(node: Element, path: str) -> list[Element]:
     found = node.xpath(path)
-    return [each for each in found if isinstance(each, etree._Element)] if isinstance(found, list) else []
+    return [each for each in found if isinstance(each, Element)] if isinstance(found, list) else []
 
 
-def _text(node: etree._Element, path: str) -> str:
+def _text(node: Element, path: str) -> str:
     return str(node.xpath(f"string({path})")).strip()
 
 

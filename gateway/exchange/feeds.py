@@ -58,13 +58,14 @@ class Run:
 
 
 def sources_of(site: Site, target: PreparedTarget) -> Sources:
-    """Whose catalogue a target is told of: that of all routes that lead to it and ship."""
-    found = {
-        (route.spec.merchant, route.spec.origin)
-        for route in site.routes.values()
-        if route.is_snapshot and not route.spec.rehearsal and _leads_to(route.targets, target)
-    }
-    return tuple(sorted(found))
+    """Whose catalogue a target is told of: that of all routes that lead to it; nobody's while one is in rehearsal.
+
+    Without that one the target would be told that its products are gone.
+    """
+    routes = [each for each in site.routes.values() if each.is_snapshot and _leads_to(each.targets, target)]
+    if any(route.spec.rehearsal for route in routes):
+        return ()
+    return tuple(sorted({(route.spec.merchant, route.spec.origin) for route in routes}))
 
 
 def route_of(site: Site, target: PreparedTarget) -> str:
@@ -198,7 +199,18 @@ def all_pending(connection: Connection, target: str, sources: Sources) -> None:
 
 
 def forget_told(connection: Connection, target: str) -> None:
-    """Whatever the target was told counts as not told: everything is shipped anew, and at once."""
+    """Whatever the target was told counts as not told: everything is worked out and shipped anew, and at once.
+
+    That is so also for codes of which no route of the target tells any more.
+    """
+    delivery = tables.delivery
+    codes = (
+        select(_offer.c.target, _offer.c.sku, delivery.c.exchange_id)
+        .join(delivery, delivery.c.id == _offer.c.delivery_id)
+        .where(_offer.c.target == target)
+    )
+    statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
+    connection.execute(statement.on_conflict_do_nothing())
     connection.execute(update(_offer).where(_offer.c.target == target).values(delivered=None))
     connection.execute(update(_feed).where(_feed.c.target == target).values(built_at=None))
 

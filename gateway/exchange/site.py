@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -195,6 +195,29 @@ def _offers_missing(mapping: Mapping, spec: RouteSpec, targets: list[PreparedTar
     return found
 
 
+def _told_otherwise(route: PreparedRoute, others: Iterable[PreparedRoute]) -> list[Problem]:
+    """Offers of one target are written by one template: the routes to it all say the same."""
+    return [
+        Problem(
+            code="C007",
+            message=f"`{target.spec.id}` is told of products by `{other.spec.name}` already, and with another "
+            "template, schema, settings or lookups",
+            span=target.spec.where(()),
+            help="write the same in both `to:`, or give one of them a target of its own",
+        )
+        for target in route.targets
+        if target.spec.offers is not None
+        for other in others
+        for same in other.targets
+        if same.spec.id == target.spec.id and _writing(same) != _writing(target)
+    ]
+
+
+def _writing(target: PreparedTarget) -> tuple[object, ...]:
+    spec = target.spec
+    return spec.template, spec.schema, spec.settings, spec.lookups
+
+
 def _states(mapping: Mapping, spec: RouteSpec, problems: list[Problem]) -> States | None:
     """The compiled `states:` of a route of order states."""
     is_state = mapping.kind.name == "order_state"
@@ -271,12 +294,18 @@ class Site:
 
     def apply(self, config: Config) -> None:
         """Make a configuration the one that runs; a route with problems is held, the others run."""
-        routes, problems = {}, list(config.problems)
+        routes: dict[str, PreparedRoute] = {}
+        problems = list(config.problems)
         for name, spec in config.routes.items():
             try:
-                routes[name] = prepare_route(config, spec)
+                route = prepare_route(config, spec)
             except ProblemsFound as error:
                 problems.extend(error.problems)
+                continue
+            otherwise = _told_otherwise(route, routes.values())
+            problems.extend(otherwise)
+            if not otherwise:
+                routes[name] = route
         self.config, self.routes, self.problems = config, routes, tuple(problems)
 
     def targets(self) -> dict[str, PreparedTarget]:

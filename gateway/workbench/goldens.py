@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway import library
 from gateway.diagnostics import Problem, has_errors
-from gateway.documents import Document
+from gateway.documents import KINDS, Document
 from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, TestOutcome
 from gateway.mapping.selftest import Golden, SelfTest, locate, run_one, sample_reading, tests_of
@@ -72,9 +72,9 @@ def run_tests(mapping: Mapping, *, root: Path | None, site: Path | None, only: s
 
 def write_document(template: Template, schema: Schema | None, document: Document, origin: str) -> str:
     """One document in a pack of its own, checked. Raises ProblemsFound."""
-    identity = Identity.of(origin, template.kind, str(getattr(document, "number", "")))
-    text = template.whole(document, identity).text
-    record = f"{template.kind} {getattr(document, 'number', '')}"
+    key = KINDS[template.kind].key_of(document)
+    text = template.whole(document, Identity.of(origin, template.kind, key)).text
+    record = f"{template.kind} {key}"
     problems = schema.check(template.encode(text), record=record) if schema is not None else ()
     if has_errors(problems):
         raise ProblemsFound(problems)
@@ -82,8 +82,14 @@ def write_document(template: Template, schema: Schema | None, document: Document
 
 
 def schema_beside(template: str, site: Path | None) -> str | None:
-    """The schema of a template: `data` of its folder, such as `pohoda/data`, else the one of its own name."""
-    for name in (f"{Path(template).parent.name}/data", template):
+    """The schema of a template: `data` of its folder, such as `pohoda/data`, else the one of its own name.
+
+    Of offers it has the name that tells them apart (`heureka/availability`), else `products`.
+    """
+    folder, _, own = template.rpartition("/")
+    kind, _, variant = own.partition("-")
+    names = [f"{folder}/data", template, *([f"{folder}/{variant or 'products'}"] if kind == "offer" else [])]
+    for name in names:
         if library.find("xsd", name, ".xsd", site) is not None:
             return name
     return None

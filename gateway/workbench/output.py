@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.diagnostics import Problem
+from gateway.documents import Document, Product
 from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping
+from gateway.offers import Known, LeftOut, Rules
 from gateway.rendering import Schema, Template
 from gateway.workbench.goldens import write_document
 
@@ -21,6 +23,14 @@ class Output:
     refused: tuple[tuple[str, Problem], ...]
 
 
+def for_targets(document: Document) -> Document:
+    """What a target without rules of its own gets of a document: of a product its offer."""
+    if not isinstance(document, Product):
+        return document
+    offer = Rules().work_out(Known(document.sku, products=(document,)))
+    return document if isinstance(offer, LeftOut) else offer
+
+
 def output_of(mapping: Mapping, sample: Path, template: Template, schema: Schema | None) -> Output:
     """Write every record of a sample and check each, without keeping any. Raises ProblemsFound for the sample."""
     written, refused = 0, []
@@ -29,7 +39,7 @@ def output_of(mapping: Mapping, sample: Path, template: Template, schema: Schema
         problems = [problem for problem in reading.problems if problem.level == "error"]
         if reading.document is not None:
             try:
-                write_document(template, schema, reading.document, origin)
+                write_document(template, schema, for_targets(reading.document), origin)
             except ProblemsFound as error:
                 problems += error.problems
         if problems:

@@ -28,6 +28,7 @@ COMMANDS += [
     "probe",
     "trust-host",
     "pohoda-ini",
+    "pohoda-lists",
     "backup",
     "restore",
     "new",

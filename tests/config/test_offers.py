@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,7 +11,7 @@ import pytest
 from gateway.config import Config, load
 from gateway.diagnostics import render_all
 from gateway.errors import ProblemsFound
-from gateway.exchange.site import prepare_route
+from gateway.exchange.site import Site, prepare_route
 from tests.config.conftest import Written
 
 SITE = """\
@@ -153,6 +154,22 @@ def test_what_does_not_go_together_is_told(site: Written, old: str, new: str, sa
 def test_who_cannot_be_asked_is_told(site: Written, source: str, said: str) -> None:
     changed(site, "    mapping: pohoda/product\n", f"    from: {{{source}}}\n    mapping: pohoda/product\n")
     assert site.problems().splitlines()[0] == said
+
+
+def test_the_offers_of_a_target_are_written_by_one_template(site: Written) -> None:
+    second = """\
+  prices:
+    origin: pohoda
+    mapping: pohoda/product
+    to: [{target: feed, template: heureka/offer}]
+"""
+    site.write(SITE + second)
+    with closing(Site(site.load())) as running:
+        assert list(running.routes) == ["stock"]
+        assert render_all(running.problems).splitlines()[0] == (
+            "error[C007]: `feed` is told of products by `stock` already, and with another template, schema, "
+            "settings or lookups"
+        )
 
 
 def test_a_request_is_written_by_a_template_of_requests(site: Written) -> None:

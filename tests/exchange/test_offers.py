@@ -341,6 +341,22 @@ def test_resync_tells_everything_anew(shop: Shop) -> None:
     assert shop.all_told() == [{"A": "5", "B": "3"}, {"A": "5", "B": "3"}]
 
 
+def test_resync_drops_what_no_route_tells_of_any_more(shop: Shop) -> None:
+    shop.counted(A="5")
+    shop.run()
+    shop.site.config_path.write_text(
+        shop.site.config_path.read_text(encoding="utf-8").replace("origin: pohoda", "origin: other"),
+        encoding="utf-8",
+    )
+    shop.counted(B="3")
+    shop.run()
+    assert shop.told() == {"A": "5", "B": "3"}
+
+    shop.site.do("resync", "feed")
+    shop.run()
+    assert shop.told() == {"B": "3"}
+
+
 def test_a_rehearsal_fills_the_catalogue_and_ships_nothing(shop: Shop) -> None:
     shop.configure(route="rehearsal: true")
     shop.counted(A="5")

@@ -26,7 +26,8 @@ XSD = "{http://www.w3.org/2001/XMLSchema}"
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder in which the page was typed, and the page with what its commands print."""
     place = tmp_path_factory.mktemp("profit")
-    shutil.copytree(ROOT / "samples" / "shoptet", place / "samples" / "shoptet")
+    for samples in ("shoptet", "pricelist"):
+        shutil.copytree(ROOT / "samples" / samples, place / "samples" / samples)
     return place, walk(PAGE, place)
 
 

@@ -41,7 +41,7 @@ _OTHER = (
     "currency",
     "itemcount",
 )
-_RATES = frozenset(map(Decimal, (0, 5, 6, 8, 9, 10, 11, 12, 13, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27)))
+RATES = frozenset(map(Decimal, (0, 5, 6, 8, 9, 10, 11, 12, 13, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27)))
 _MOST_CHARGES = 6
 _MANY = 500
 """From here on whole amounts are taken for those of a currency without small coins."""
@@ -137,7 +137,7 @@ def _named_by_ratio(amount: Amount, others: Sequence[Amount]) -> Amount:
 def _are_net_and_gross(net: Amount, gross: Amount) -> bool:
     pairs = [(one, other) for one, other in zip(net.numbers, gross.numbers, strict=True) if one and other]
     rates = [(other / one - 1) * 100 for one, other in pairs]
-    return bool(rates) and all(rate > 1 and any(abs(rate - each) < _RATIO for each in _RATES) for rate in rates)
+    return bool(rates) and all(rate > 1 and any(abs(rate - each) < _RATIO for each in RATES) for rate in rates)
 
 
 def basis_of(leaf: Leaf) -> Basis | None:
@@ -159,7 +159,7 @@ def _what(leaf: Leaf, numbers: Sequence[Decimal | None], *, in_row: bool) -> Wha
     if _is_vat(leaf):
         plain = [value for value in numbers if value is not None]
         beside_a_charge = _charged(leaf.keys[-2:-1]) is not None
-        return "rate" if (in_row or beside_a_charge) and plain and all(v in _RATES for v in plain) else "vat"
+        return "rate" if (in_row or beside_a_charge) and plain and all(v in RATES for v in plain) else "vat"
     if any(word in last for word in ROUNDING):
         return None if any(word in last for word in ("before", "mode", "type", "rule")) else "rounding"
     if any(word in key for word in _OTHER):

@@ -18,6 +18,7 @@ from gateway.workbench.scaffold.amounts import (
     charges_of,
     typed_charges,
 )
+from gateway.workbench.scaffold.form import Form
 from gateway.workbench.scaffold.guess import Guess, Rows, Tables, strength, sureness
 from gateway.workbench.scaffold.header import header_guesses, party_guesses, used_by_parties
 from gateway.workbench.scaffold.presumed import presumed_rates
@@ -44,16 +45,18 @@ from gateway.workbench.scaffold.vocabulary import (
 
 _UNKNOWN_ZONE = "Europe/Prague"
 _SHOWN_WORDS = 30
+_PLACES = {"number": "NUMBER", "ordered_at": "DATE", "billing.name": "NAME"}
 
 
 @dataclass(frozen=True)
 class Draft:
     """A mapping before it is written down.
 
-    missing: what an order needs and the sample does not have. zeroes: charges that are 0 in the whole sample.
-    unmapped: the paths that no guess reads, with a value of the sample.
+    lines: its blocks of rows. missing: what the document needs and the sample does not have. unmapped: the paths
+    that no guess reads, with a value of the sample. withdrawn: fields whose guess the sample refuted.
     """
 
+    form: Form
     survey: Survey
     guesses: tuple[Guess, ...]
     lines: tuple[Rows, ...]
@@ -66,9 +69,11 @@ class Draft:
     def without(self, fields: Sequence[str]) -> Draft:
         """The draft without some guesses that the sample refuted; `lines.total.net` is one of the rows."""
         kept = tuple(guess for guess in self.guesses if guess.field not in fields)
-        below = {name.removeprefix("lines.") for name in fields if name.startswith("lines.")}
         lines = tuple(
-            replace(rows, guesses=tuple(guess for guess in rows.guesses if guess.field not in below))
+            replace(
+                rows,
+                guesses=tuple(guess for guess in rows.guesses if f"{rows.block}.{guess.field}" not in fields),
+            )
             for rows in self.lines
         )
         return replace(self, guesses=kept, lines=lines, withdrawn=(*self.withdrawn, *fields))
@@ -102,9 +107,8 @@ def draft_of(survey: Survey) -> Draft:
         rate = rate_of_first_row(block, inner)
         lines += [charge_rows(charge, header, rate, fit, names) for charge in (*fit.charges, *fit.outside)]
     missing = tuple(_missing(guesses, lines, fit, charges))
-    return Draft(
-        survey, tuple(guesses), tuple(lines), tables, missing, tuple(_unmapped(survey, guesses, lines)), (), fit
-    )
+    left_over = tuple(unmapped(survey, guesses, lines))
+    return Draft(ORDER, survey, tuple(guesses), tuple(lines), tables, missing, left_over, (), fit)
 
 
 def _guesses(survey: Survey, header: Sequence[Amount], fit: Fit, tables: Tables) -> list[Guess]:
@@ -164,7 +168,7 @@ def _payment(leaves: Sequence[Leaf], tables: Tables) -> Iterator[Guess]:
         beside = name[1].values if name is not None else told[1].values
         yield method_guess(told[1].path, told[1].values, tables, beside)
     paid = _first(
-        leaves, HEADER["payment.paid"], lambda leaf: bool(leaf.filled) and all(map(_is_yes_no, leaf.filled))
+        leaves, HEADER["payment.paid"], lambda leaf: bool(leaf.filled) and all(map(is_yes_no, leaf.filled))
     )
     if paid is not None:
         yield _plain("payment.paid", paid)
@@ -269,7 +273,8 @@ def _code(word: str, table: Mapping[str, tuple[str, ...]]) -> str | None:
     )
 
 
-def _is_yes_no(text: str) -> bool:
+def is_yes_no(text: str) -> bool:
+    """Whether a text says yes or no."""
     try:
         read_yes_no(text)
     except Unreadable:
@@ -371,7 +376,8 @@ def _missing_in_rows(lines: Sequence[Rows]) -> Iterator[str]:
             yield f"MISSING the VAT rate of {name}, and no net price beside a gross one (D011); add `vat_rate:`"
 
 
-def _unmapped(survey: Survey, guesses: Sequence[Guess], lines: Sequence[Rows]) -> Iterator[tuple[str, str]]:
+def unmapped(survey: Survey, guesses: Sequence[Guess], lines: Sequence[Rows]) -> Iterator[tuple[str, str]]:
+    """The paths that nothing reads, each with a value of the sample."""
     used = {path for guess in guesses for path in guess.used} | {path for rows in lines for path in rows.used}
     yield from ((leaf.path, leaf.sample) for leaf in survey.leaves if leaf.path not in used)
     for block in survey.blocks:
@@ -385,7 +391,7 @@ def _unmapped(survey: Survey, guesses: Sequence[Guess], lines: Sequence[Rows]) -
             )
 
 
-def constant_currency(survey: Survey) -> str:
+def _constant_currency(survey: Survey) -> str:
     """The currency that an export without one is likely to be in, by the first country that it names."""
     for leaf in survey.leaves:
         if _names_country(leaf):
@@ -394,3 +400,36 @@ def constant_currency(survey: Survey) -> str:
                 if found is not None:
                     return CURRENCY_OF.get(found, "EUR")
     return "EUR"
+
+
+def _held(guesses: Sequence[Guess], survey: Survey) -> list[Guess]:
+    """A place for each field that an order cannot be without."""
+    have = {guess.field for guess in guesses}
+    held = []
+    for name, place in _PLACES.items():
+        if name in have or (name == "billing.name" and "billing.company" in have):
+            continue
+        path = f"FILL_IN_{place}"
+        rule: Any = {"path": path, "timezone": _UNKNOWN_ZONE} if name == "ordered_at" else path
+        held.append(Guess(name, rule, "MISSING in the sample", "guess"))
+    if "currency" not in have:
+        held.append(Guess("currency", {"value": _constant_currency(survey)}, "MISSING in the sample", "guess"))
+    return held
+
+
+ORDER = Form(
+    key="number",
+    fields=(
+        "number", "ordered_at", "currency", "exchange_rate", "status", "payment", "shipping", "billing",
+        "delivery", "customer_note", "shop_note", "total",
+    ),
+    apart=frozenset({"payment", "billing", "delivery", "customer_note", "total"}),
+    held=_held,
+    rows=Rows("FILL_IN_ROWS", (Guess("name", "NAME", "MISSING in the sample", "guess"),)),
+    kept=frozenset({"number", "ordered_at", "currency", "billing.name", "lines"}),
+    tested=(
+        "number", "ordered_at", "currency", "billing.name", "billing.company", "billing.city", "billing.country",
+        "payment.method", "shipping.carrier", "total.gross", "total.net", "total.to_pay",
+    ),
+    tested_rows=(("lines", ("name", "quantity", "vat_rate", "unit_price")),),
+)  # fmt: skip

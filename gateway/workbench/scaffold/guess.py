@@ -28,13 +28,14 @@ class Guess:
 
 @dataclass(frozen=True)
 class Rows:
-    """A block of `lines`."""
+    """A block of rows. block: what of the document they are, such as `lines`."""
 
     each: str
     guesses: tuple[Guess, ...]
     when: str = ""
     why: str = ""
     used: tuple[str, ...] = ()
+    block: str = "lines"
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.mapping.paths import Element, local_name
@@ -64,9 +64,9 @@ class Survey:
     blocks: tuple[Block, ...]
 
 
-def survey(root: Element) -> Survey:
-    """Take a sample apart."""
-    record = _record_path(root)
+def survey(root: Element, record_path: Callable[[Element], tuple[str, ...]] | None = None) -> Survey:
+    """Take a sample apart. record_path: finds the way to one record, where it is no order."""
+    record = (record_path or _record_path)(root)
     return survey_records(record, tuple(_at(root, record[1:])))
 
 
@@ -75,14 +75,14 @@ def survey_records(record: tuple[str, ...], records: Sequence[Element]) -> Surve
     records = tuple(records[:MOST_RECORDS])
     rows = _row_paths(records)
     blocks = tuple(_block(path, records, rows) for path in rows)
-    return Survey(record, records, _leaves(records, "", rows), blocks)
+    return Survey(record, records, leaves_of(records, "", rows), blocks)
 
 
 def survey_table(records: Sequence[Element], row: str) -> Survey:
     """Take a table apart whose lines are rows of records: what differs within a record is of the row."""
     records = tuple(records[:MOST_RECORDS])
     rows = tuple(tuple(_named([record], row)) for record in records)
-    flat = _leaves([each for lines in rows for each in lines], "", ())
+    flat = leaves_of([each for lines in rows for each in lines], "", ())
     counts = [len(lines) for lines in rows]
     own = [
         leaf
@@ -111,24 +111,32 @@ def keys_of(name: str) -> str:
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name in camel case, with underscores or dashes; without accents."""
+    """The words of a name in camel case, with underscores or dashes; without accents and case."""
+    return tuple(word.casefold() for word in parts_of(name))
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The same words as they are written, without accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    return tuple(word.casefold() for word in _WORD.findall(plain))
+    return tuple(_WORD.findall(plain))
 
 
 def text_at(element: Element, path: str) -> str:
-    """The text at a path of names, of `..` and of `@attribute`; empty where there is none."""
+    """The text at a path of names, of `.` and of `@attribute`; empty where there is none."""
     for name in path.split("/"):
         if name.startswith("@"):
             return (element.get(name[1:]) or "").strip()
-        found = next((child for child in _children(element) if local_name(child.tag) == name), None)
+        if name == ".":
+            continue
+        found = next((child for child in children_of(element) if local_name(child.tag) == name), None)
         if found is None:
             return ""
         element = found
     return " ".join("".join(str(part) for part in element.itertext()).split())
 
 
-def _children(element: Element) -> Iterator[Element]:
+def children_of(element: Element) -> Iterator[Element]:
+    """The elements below one, without comments and the like."""
     return (child for child in element if isinstance(child.tag, str))
 
 
@@ -136,7 +144,7 @@ def _at(root: Element, names: Sequence[str]) -> Iterator[Element]:
     if not names:
         yield root
         return
-    for child in _children(root):
+    for child in children_of(root):
         if local_name(child.tag) == names[0]:
             yield from _at(child, names[1:])
 
@@ -151,7 +159,7 @@ def _record_path(root: Element) -> tuple[str, ...]:
     while True:
         if len(level) > 1 or (_is_order(path[-1]) and _own_leaves(level[0]) > 1):
             return path
-        below = Counter(local_name(child.tag) for element in level for child in _children(element))
+        below = Counter(local_name(child.tag) for element in level for child in children_of(element))
         whole = _leaf_paths(level)
         best = max(below, key=lambda name: len(_leaf_paths(_named(level, name))), default=None)
         if best is None or len(_leaf_paths(_named(level, best))) < _MOST_OF_IT * len(whole):
@@ -167,11 +175,11 @@ def _is_order(name: str) -> bool:
 
 
 def _own_leaves(element: Element) -> int:
-    return sum(1 for child in _children(element) if not len(child))
+    return sum(1 for child in children_of(element) if not len(child))
 
 
 def _named(level: Sequence[Element], name: str) -> list[Element]:
-    return [child for element in level for child in _children(element) if local_name(child.tag) == name]
+    return [child for element in level for child in children_of(element) if local_name(child.tag) == name]
 
 
 def _leaf_paths(elements: Sequence[Element]) -> set[str]:
@@ -184,7 +192,7 @@ def _texts(element: Element, prefix: str, skip: frozenset[str] = frozenset()) ->
         plain = str(name)
         if not plain.startswith("{") and plain not in _MACHINERY:
             yield f"{prefix}@{plain}", str(value).strip()
-    for child in _children(element):
+    for child in children_of(element):
         path = f"{prefix}{local_name(child.tag)}"
         if path in skip:
             continue
@@ -201,7 +209,8 @@ _MACHINERY = frozenset({"nodeType", "virtualEntity", "notFilterable", "href", "v
 # -- leaves and rows -------------------------------------------------------------------------------------
 
 
-def _leaves(elements: Sequence[Element], prefix: str, skip: Sequence[str]) -> tuple[Leaf, ...]:
+def leaves_of(elements: Sequence[Element], prefix: str, skip: Sequence[str]) -> tuple[Leaf, ...]:
+    """What has a text below the elements; skip: paths that are left out with all below them."""
     found: dict[str, dict[int, str]] = {}
     for number, element in enumerate(elements):
         for path, text in _texts(element, prefix, frozenset(skip)):
@@ -223,8 +232,8 @@ def _row_paths(records: Sequence[Element]) -> tuple[str, ...]:
 
 
 def _find_repeated(element: Element, prefix: str, found: dict[str, None]) -> None:
-    counted = Counter(local_name(child.tag) for child in _children(element))
-    for child in _children(element):
+    counted = Counter(local_name(child.tag) for child in children_of(element))
+    for child in children_of(element):
         name = local_name(child.tag)
         path = f"{prefix}{name}"
         if not len(child):
@@ -240,7 +249,7 @@ def _looks_like_row(element: Element) -> bool:
     if not any(word in keys_of(local_name(element.tag)) for word in LINES):
         return False
     return any(
-        not len(child) and keys_of(local_name(child.tag)) in LINE["quantity"] for child in _children(element)
+        not len(child) and keys_of(local_name(child.tag)) in LINE["quantity"] for child in children_of(element)
     )
 
 
@@ -266,5 +275,5 @@ def _block(path: str, records: Sequence[Element], rows: Sequence[str]) -> Block:
     names = path.split("/")
     found = tuple(tuple(_at(record, names)) for record in records)
     inner = tuple(each[len(path) + 1 :] for each in rows if each.startswith(f"{path}/"))
-    leaves = _leaves([row for each in found for row in each], "", inner)
+    leaves = leaves_of([row for each in found for row in each], "", inner)
     return Block(path, found, leaves, any(len(each) > 1 for each in found))

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from gateway.documents import Order
+from gateway.documents import Document
 from gateway.mapping import Reading, load
 from gateway.mapping.selftest import shown
 from gateway.workbench.flat import flat
 from gateway.workbench.scaffold.draft import Draft, draft_of
+from gateway.workbench.scaffold.product_draft import product_draft_of
 from gateway.workbench.scaffold.survey import Survey
 from gateway.workbench.scaffold.writing import Expectation, Header, scalar, written
 
 _ROUNDS = 6
 _TESTS = 3
 _UNREADABLE = frozenset({"D002", "D003", "D004", "D005", "D006", "D012", "D013", "D014", "D016", "D017"})
-_KEPT = frozenset({"number", "ordered_at", "currency", "billing.name", "lines"})
-_TESTED = (
-    "number", "ordered_at", "currency", "billing.name", "billing.company", "billing.city", "billing.country",
-    "payment.method", "shipping.carrier", "total.gross", "total.net", "total.to_pay",
-)  # fmt: skip
-_TESTED_ROW = ("name", "quantity", "vat_rate", "unit_price.basis")
+_DRAFTS: Mapping[str, Callable[[Survey], Draft]] = {"order": draft_of, "product": product_draft_of}
+DRAFTED = tuple(_DRAFTS)
+"""The kinds of documents that fields are guessed for."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,14 @@ class Platform:
 
 def drafted(taken: Survey, sample: Path, header: Header) -> Platform:
     """Draft a mapping for a sample, and try it there until every guess can at least be read."""
-    draft = draft_of(taken)
+    draft = _DRAFTS[header.kind](taken)
     for _ in range(_ROUNDS):
         readings = _read(written(draft, header, ()), sample, header)
         refuted = _refuted(readings, draft)
         if not refuted:
             break
         draft = draft.without(refuted)
-    tests = [_expectation(reading, header) for reading in readings[:_TESTS]]
+    tests = [_expectation(reading, header, draft) for reading in readings[:_TESTS]]
     bad = Counter(problem.code for reading in readings for problem in reading.problems if problem.level == "error")
     good = sum(reading.document is not None for reading in readings)
     return Platform(written(draft, header, tests), draft, len(readings), good, bad)
@@ -66,33 +65,46 @@ def _read(text: str, sample: Path, header: Header) -> list[Reading]:
 def _refuted(readings: Sequence[Reading], draft: Draft) -> list[str]:
     """The guesses that cannot read a value of the sample, and totals of rows that contradict their prices."""
     have = {guess.field for guess in draft.guesses} | {
-        f"lines.{guess.field}" for rows in draft.lines for guess in rows.guesses
+        f"{rows.block}.{guess.field}" for rows in draft.lines for guess in rows.guesses
     }
     found: dict[str, None] = {}
     for reading in readings:
         for problem in reading.problems:
             field = re.sub(r"\[\d+\]", "", problem.field or "")
-            if problem.code in _UNREADABLE and field not in _KEPT:
+            if problem.code in _UNREADABLE and field not in draft.form.kept:
                 found.setdefault(field)
             elif problem.code == "D018":
                 found |= dict.fromkeys(("lines.total.gross", "lines.total.net"))
     return [field for field in found if field in have]
 
 
-def _expectation(reading: Reading, header: Header) -> Expectation:
+def _expectation(reading: Reading, header: Header, draft: Draft) -> Expectation:
     name = f"record {reading.position} as the draft reads it"
     given = f"{header.given}#{reading.position}"
     if reading.document is None:
         codes = [problem.code for problem in reading.problems]
         return Expectation(f"record {reading.position} has problems", given, {"problems": f"[{', '.join(codes)}]"})
-    assert isinstance(reading.document, Order), "drafts are made of orders"
-    values = flat(reading.document)
-    expect = {path: scalar(shown(values[path])) for path in _TESTED if path in values}
-    expect["lines"] = str(len(reading.document.lines))
-    row = {f"lines[1].{path}": values.get(f"lines[1].{path}") for path in _TESTED_ROW}
-    basis = row.pop("lines[1].unit_price.basis")
-    expect |= {path: scalar(shown(value)) for path, value in row.items() if value is not None}
-    price = f"lines[1].unit_price.{basis}"
-    if price in values:
-        expect[price] = scalar(shown(values[price]))
-    return Expectation(name, given, expect)
+    return Expectation(name, given, dict(_expected(reading.document, draft)))
+
+
+def _expected(document: Document, draft: Draft) -> Iterator[tuple[str, str]]:
+    values = flat(document)
+    guessed = {guess.field for guess in draft.guesses}
+    for path in draft.form.tested:
+        if path.startswith("price.") and path not in guessed:
+            continue
+        yield from _shown(values, path)
+    for block, fields in draft.form.tested_rows:
+        rows = getattr(document, block)
+        if rows:
+            yield block, str(len(rows))
+        for path in (f"{block}[1].{field}" for field in fields):
+            yield from _shown(values, path)
+
+
+def _shown(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """The value at a path; of a price the side that was given."""
+    basis = values.get(f"{path}.basis")
+    path = f"{path}.{basis}" if basis is not None else path
+    if values.get(path) not in (None, ""):
+        yield path, scalar(shown(values[path]))

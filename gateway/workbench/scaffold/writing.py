@@ -9,20 +9,13 @@ from textwrap import wrap
 from typing import Any
 
 from gateway.diagnostics import plural
-from gateway.workbench.scaffold.draft import Draft, constant_currency
+from gateway.workbench.scaffold.draft import Draft
 from gateway.workbench.scaffold.guess import Guess, Rows
 
 _WIDTH = 115
 _SHOWN = 40
-_BARE = re.compile(r"[A-Za-z_@./][\w@./-]*")
+_BARE = re.compile(r"[A-Za-z_./][\w@./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~"})
-_ORDER = (
-    "number", "ordered_at", "currency", "exchange_rate", "status", "payment", "shipping", "billing", "delivery",
-    "customer_note", "shop_note", "total",
-)  # fmt: skip
-_APART = frozenset({"payment", "billing", "delivery", "customer_note", "total"})
-"""Groups of fields with an empty line before them."""
-_PLACES = {"number": "NUMBER", "ordered_at": "DATE", "billing.name": "NAME"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +51,10 @@ def written(draft: Draft, header: Header, tests: Sequence[Expectation]) -> str:
         lines += _comment(text)
     for text in draft.withdrawn:
         lines += _comment(f"WITHDRAWN {text}: a value of the sample could not be read by the guess")
-    lines += ["version: 1", f"kind: {header.kind}", "key: number", f"source: {flow(header.source)}", "", "fields:"]
-    lines += _fields(_needed(draft), "  ")
-    lines += _lines(draft)
+    lines += ["version: 1", f"kind: {header.kind}", f"key: {draft.form.key}"]
+    lines += [f"source: {flow(header.source)}", "", "fields:"]
+    lines += _fields(_needed(draft), "  ", draft.form.apart)
+    lines += _rows(draft)
     lines += _lookups(draft)
     lines += _tests(tests)
     lines += _unmapped(draft)
@@ -87,28 +81,17 @@ def scalar(text: str) -> str:
 
 
 def _needed(draft: Draft) -> list[Guess]:
-    """The guesses, with a place held for each field that an order cannot be without."""
-    guesses = list(draft.guesses)
-    have = {guess.field for guess in guesses}
-    for name, place in _PLACES.items():
-        if name in have or (name == "billing.name" and "billing.company" in have):
-            continue
-        path = f"FILL_IN_{place}"
-        rule: Any = {"path": path, "timezone": "Europe/Prague"} if name == "ordered_at" else path
-        guesses.append(Guess(name, rule, "MISSING in the sample", "guess"))
-    if "currency" not in have:
-        guesses.append(
-            Guess("currency", {"value": constant_currency(draft.survey)}, "MISSING in the sample", "guess")
-        )
-    return sorted(guesses, key=lambda guess: _ORDER.index(guess.field.partition(".")[0]))
+    """The guesses, with a place held for each field that the document cannot be without."""
+    guesses = [*draft.guesses, *draft.form.held(draft.guesses, draft.survey)]
+    return sorted(guesses, key=lambda guess: draft.form.fields.index(guess.field.partition(".")[0]))
 
 
-def _fields(guesses: Sequence[Guess], indent: str) -> Iterator[str]:
+def _fields(guesses: Sequence[Guess], indent: str, apart: frozenset[str] = frozenset()) -> Iterator[str]:
     width = min(max((len(f"{guess.field}: {flow(guess.rule)}") for guess in guesses), default=0), 60)
     group = ""
     for guess in guesses:
-        now = guess.field.partition(".")[0] if indent == "  " else ""
-        if group not in ("", now) and now in _APART:
+        now = guess.field.partition(".")[0]
+        if group not in ("", now) and now in apart:
             yield ""
         group = now
         yield from _remarked(
@@ -132,10 +115,15 @@ def _remarked(line: str, remark: str, width: int, indent: str) -> Iterator[str]:
         yield line
 
 
-def _lines(draft: Draft) -> Iterator[str]:
-    blocks = draft.lines or (Rows("FILL_IN_ROWS", (Guess("name", "NAME", "MISSING in the sample", "guess"),)),)
-    yield ""
-    yield "  lines:"
+def _rows(draft: Draft) -> Iterator[str]:
+    blocks = draft.lines or tuple(each for each in (draft.form.rows,) if each is not None)
+    for name in dict.fromkeys(rows.block for rows in blocks):
+        yield ""
+        yield f"  {name}:"
+        yield from _blocks([rows for rows in blocks if rows.block == name])
+
+
+def _blocks(blocks: Sequence[Rows]) -> Iterator[str]:
     for rows in blocks:
         several = len(blocks) > 1
         indent = "      " if several else "    "
