@@ -115,7 +115,7 @@ def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
 
 
 def _check_config(session: Session) -> _Result:
-    from gateway.exchange.site import prepare_route
+    from gateway.exchange.site import prepare_routes
 
     name = str(session.config_path)
     try:
@@ -123,11 +123,8 @@ def _check_config(session: Session) -> _Result:
     except ConfigError as error:
         return name, _UNLOADED, error.problems
     problems = [*config.problems, *config.cautions, *_unknown_addresses(config, name)]
-    for spec in config.routes.values():
-        try:
-            prepare_route(config, spec)
-        except ProblemsFound as error:
-            problems += [problem for problem in error.problems if problem not in problems]
+    _, found = prepare_routes(config)
+    problems += [problem for problem in dict.fromkeys(found) if problem not in problems]
     about = f"{plural(len(config.routes), 'route')}, {plural(len(config.endpoints), 'endpoint')}"
     return name, about, tuple(problems)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from typing import BinaryIO
 
 import msgspec
@@ -24,6 +25,7 @@ from gateway.rendering import Identity, Template
 from gateway.rendering.asking import Asking, NotAPage, Page
 
 _CURSOR, _NEXT, _ASKED = "cursor", "next", "asked"
+_WHOLE = "-whole.xml"
 PREFIX = "ask-"
 """How the names of requests begin: nobody else reads the answers to them."""
 
@@ -37,31 +39,44 @@ class _Cursor(msgspec.Struct, frozen=True):
 
 
 class _Next(msgspec.Struct, frozen=True):
-    """The cursor that counts once the answer `name` is planned."""
+    """The cursor that counts once the answer `name` to a request of that size is planned."""
 
     name: str
+    request: str
+    size: int
     cursor: _Cursor
     more: bool
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """A request whose answer has not come yet."""
+    """A request whose answer has not come yet; it lies there whatever becomes of the configuration."""
 
     name: str
     at: datetime
+    size: int
+    sha256: str
 
 
 class AskSource:
     """The next page of one request."""
 
     def __init__(
-        self, carrier: Carrier, spec: AskSpec, template: Template, asking: Asking, memory: Memory, clock: Clock
+        self,
+        carrier: Carrier,
+        spec: AskSpec,
+        template: Template,
+        asking: Asking,
+        memory: Memory,
+        lasting: Memory,
+        clock: Clock,
     ) -> None:
+        """memory: of the route under its configuration. lasting: of the route, whatever its configuration."""
         self._carrier = carrier
         self._spec = spec
         self._template = template
         self._asking = asking
         self._memory = memory
+        self._lasting = lasting
         self._clock = clock
         self._entry: Entry | None = None
         self._answer = b""
@@ -85,32 +100,41 @@ class AskSource:
     def _ask(self) -> Entry | None:
         """Ask, and remember where the next page begins. An empty page moves the cursor at once."""
         self.has_more = False
-        cursor, asked = self._cursor(), self._asked()
+        cursor = self._cursor()
+        asked = self._still_asked(cursor)
         name = asked.name if asked is not None else self._name(cursor)
         request = self._request(name, cursor)
+        if asked is None and self._carrier.waits:
+            self._remember(name, request)
         answer = self._carrier.ask(name, request)
         if answer is None:
             self._look_at_the_clock(asked)
             return None
-        page = self._page(answer)
+        page = self._page(answer, name, len(request))
+        more = page.count >= self._spec.page
         stamp = cursor.round_stamp or page.stamp
-        more = len(page.ids) >= self._spec.page
         if more:
             following = _Cursor(max(page.ids) + 1, cursor.changed_since, stamp)
         else:
             following = _Cursor(1, self._since(stamp, cursor), None)
-        if not page.ids:
+        if not page.count:
             self._memory.put(_CURSOR, msgspec.json.encode(following).decode())
-            self._finish(name, request)
+            self._finish(name, len(request))
             return None
-        self._memory.put(_NEXT, msgspec.json.encode(_Next(name, following, more)).decode())
+        shown = f"{name.removesuffix('.xml')}{_WHOLE}" if cursor.id_from == 1 and not more else name
+        coming = _Next(shown, name, len(request), following, more)
+        self._memory.put(_NEXT, msgspec.json.encode(coming).decode())
         self._answer = answer
-        return Entry(name, len(answer), whole=True)
+        return Entry(shown, len(answer), whole=True)
 
-    def _page(self, answer: bytes) -> Page:
+    def _page(self, answer: bytes, name: str, size: int) -> Page:
+        """What the answer says of itself; a refused request is done with, and asked anew next time."""
         try:
-            return self._asking.page(answer)
+            page = self._asking.page(answer)
+            if page.count and not page.ids:
+                raise NotAPage("its records have no ids, so that nobody can ask for the next page", busy=False)
         except NotAPage as trouble:
+            self._finish(name, size)
             message = f"{self._spec.name} was asked for `{self._spec.template}` and refuses: {trouble.message}"
             if trouble.busy:
                 raise EndpointUnreachable(message, code="E018") from None
@@ -119,6 +143,7 @@ class AskSource:
                 code="E018",
                 help="see to the rights of the user and to the accounting year there; it is asked again next time",
             ) from None
+        return page
 
     def ack(self, entry: Entry, outcome: Outcome) -> None:
         """The answer is planned: the cursor moves. Idempotent; after a failure the page is asked for again."""
@@ -126,12 +151,10 @@ class AskSource:
         following = msgspec.json.decode(stored, type=_Next) if stored else None
         if following is None or following.name != entry.name:
             return
-        self._finish(entry.name, self._request(entry.name, self._cursor()))
+        self._finish(following.request, following.size)
         if outcome is not Outcome.FAILED:
             self._memory.put(_CURSOR, msgspec.json.encode(following.cursor).decode())
-            self.has_more = following.more
-        else:
-            self.has_more = False
+        self.has_more = following.more and outcome is not Outcome.FAILED
         self._memory.put(_NEXT, "")
         self._entry, self._answer = None, b""
 
@@ -140,17 +163,22 @@ class AskSource:
         self._carrier.close()
 
     def _name(self, cursor: _Cursor) -> str:
-        """A new name; one that has to be remembered is remembered before anybody can see it."""
-        now = self._clock.now()
         kind = self._spec.template.rpartition("/")[2].removeprefix("request-")
-        name = f"{PREFIX}{kind}-{now.strftime('%Y%m%d%H%M%S%f')}-{cursor.id_from}.xml"
-        if self._carrier.waits:
-            self._memory.put(_ASKED, msgspec.json.encode(_Asked(name, now)).decode())
-        return name
+        return f"{PREFIX}{kind}-{self._clock.now().strftime('%Y%m%d%H%M%S%f')}-{cursor.id_from}.xml"
 
-    def _asked(self) -> _Asked | None:
-        stored = self._memory.get(_ASKED)
-        return msgspec.json.decode(stored, type=_Asked) if stored else None
+    def _remember(self, name: str, request: bytes) -> None:
+        """Before anybody can see the request, so that it is found again and cleared away."""
+        asked = _Asked(name, self._clock.now(), len(request), sha256(request).hexdigest())
+        self._lasting.put(_ASKED, msgspec.json.encode(asked).decode())
+
+    def _still_asked(self, cursor: _Cursor) -> _Asked | None:
+        """The request that waits; one that would be written otherwise today is taken back."""
+        stored = self._lasting.get(_ASKED)
+        asked = msgspec.json.decode(stored, type=_Asked) if stored else None
+        if asked is None or sha256(self._request(asked.name, cursor)).hexdigest() == asked.sha256:
+            return asked
+        self._finish(asked.name, asked.size)
+        return None
 
     def _look_at_the_clock(self, asked: _Asked | None) -> None:
         """Raises EndpointUnreachable where a request has waited for too long."""
@@ -161,11 +189,11 @@ class AskSource:
                 help="look whether its scheduled task runs, and whether the file is still in its folder",
             )
 
-    def _finish(self, name: str, request: bytes) -> None:
+    def _finish(self, name: str, size: int) -> None:
         """The request and its answer are done with."""
-        self._carrier.done(name, request)
+        self._carrier.done(name, size)
         if self._carrier.waits:
-            self._memory.put(_ASKED, "")
+            self._lasting.put(_ASKED, "")
 
     def _cursor(self) -> _Cursor:
         stored = self._memory.get(_CURSOR)
@@ -180,17 +208,21 @@ class AskSource:
         return assemble(self._template, pack, [self._template.record(document, identity)])
 
     def _since(self, stamp: str | None, cursor: _Cursor) -> str | None:
-        """The program's time of the round less the overlap; without one the last time stays."""
+        """The program's time of the round less the overlap; without one the last time stays.
+
+        Where its clock was put back, changes may stand before the cursor: everything is asked for once.
+        """
         try:
-            moment = datetime.fromisoformat(stamp or "")
+            moment = datetime.fromisoformat(stamp or "").replace(tzinfo=None, microsecond=0)
         except ValueError:
             return cursor.changed_since
-        return _without_zone(moment - self._spec.overlap)
+        since = (moment - self._spec.overlap).isoformat()
+        return None if cursor.changed_since is not None and since < cursor.changed_since else since
 
 
-def _without_zone(moment: datetime) -> str:
-    """As the program writes it: its own clock, whole seconds, no zone."""
-    return moment.replace(tzinfo=None, microsecond=0).isoformat()
+def is_whole_round(name: str) -> bool:
+    """Whether an input of that name holds all that was asked for, and not one page of it."""
+    return name.endswith(_WHOLE)
 
 
 MOST_PAGES = 1000

@@ -25,8 +25,11 @@ class Carrier(Protocol):
         """
         ...
 
-    def done(self, name: str, request: bytes) -> None:
-        """The answer was used: nothing of the two need lie anywhere. Idempotent. Raises EndpointError."""
+    def done(self, name: str, size: int) -> None:
+        """The answer was used: nothing of the two need lie anywhere. Idempotent. Raises EndpointError.
+
+        size: of the request.
+        """
         ...
 
     def close(self) -> None:
@@ -46,7 +49,7 @@ class Calls:
         """As the protocol says."""
         return self._service.call(name, request)
 
-    def done(self, name: str, request: bytes) -> None:
+    def done(self, name: str, size: int) -> None:
         """There is nothing to remove."""
 
     def close(self) -> None:
@@ -84,10 +87,10 @@ class Folders:
                 requests.publish(requests.stage(name, request, attempt="ask"))
         return None
 
-    def done(self, name: str, request: bytes) -> None:
+    def done(self, name: str, size: int) -> None:
         """The program reads again whatever lies in its folder, so the request is removed first."""
         with self._requests() as requests:
-            requests.take_away(Written(name, len(request)))
+            requests.take_away(Written(name, size))
         with self._answers(name) as answers:
             for entry in list[Entry](answers.list()):
                 answers.ack(entry, Outcome.DONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.exchange.calling import Caller
 from gateway.exchange.courier import Courier
+from gateway.exchange.feeds import sources_of
 from gateway.exchange.offering import work_out
 from gateway.exchange.site import PreparedTarget, Site
 from gateway.store.lanes import Done, DrainResult, WaitUntil
@@ -12,6 +13,8 @@ from gateway.store.ledger import LaneLease
 
 def ship(site: Site, target: PreparedTarget, lease: LaneLease | None = None) -> DrainResult:
     """One turn on the lane of a target."""
+    if target.spec.offers is not None and not sources_of(site, target):
+        return Done()  # a route of it is in rehearsal or broken: nothing leaves, also not what was drafted before
     again = work_out(site, target, lease)
     way = Caller if target.spec.is_service else Courier
     outcome = way(site, target, lease).drain()

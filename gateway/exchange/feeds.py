@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, bindparam, delete, func, literal, or_, select, update
 
 from gateway.diagnostics import Problem
@@ -58,14 +59,14 @@ class Run:
 
 
 def sources_of(site: Site, target: PreparedTarget) -> Sources:
-    """Whose catalogue a target is told of: that of all routes that lead to it; nobody's while one is in rehearsal.
+    """Whose catalogue a target is told of: that of all routes that lead to it.
 
-    Without that one the target would be told that its products are gone.
+    Nobody's while one of them is in rehearsal or broken: without it the target would be told less than there is.
     """
-    routes = [each for each in site.routes.values() if each.is_snapshot and _leads_to(each.targets, target)]
-    if any(route.spec.rehearsal for route in routes):
+    specs = [spec for spec in site.config.routes.values() if any(to.id == target.spec.id for to in spec.to)]
+    if any(spec.rehearsal or spec.name not in site.routes for spec in specs):
         return ()
-    return tuple(sorted({(route.spec.merchant, route.spec.origin) for route in routes}))
+    return tuple(sorted({(spec.merchant, spec.origin) for spec in specs}))
 
 
 def route_of(site: Site, target: PreparedTarget) -> str:
@@ -92,18 +93,34 @@ def known_of(connection: Connection, sources: Sources, codes: Sequence[str]) -> 
 
 
 def _together(sku: str, rows: Sequence[Row[Any]]) -> Known:
-    documents = [(row, decode(row.kind, row.body)) for row in rows]
+    """The rows of one code. Where an origin counts a warehouse apart, its card there says nothing of pieces."""
+    counted = {(row.merchant, row.origin, _warehouse(row)) for row in rows if row.kind == "stock"}
+    products: dict[bool, list[Product]] = {True: [], False: []}
+    stock: dict[bool, list[StockLevel]] = {True: [], False: []}
+    prices = []
+    for row in rows:
+        document, is_gone = decode(row.kind, row.body), row.gone_at is not None
+        if isinstance(document, Product):
+            if (row.merchant, row.origin, document.warehouse) in counted:
+                document = replace(document, quantity=None, reserved=None)
+            products[is_gone].append(document)
+        elif isinstance(document, StockLevel):
+            stock[is_gone].append(document)
+        elif isinstance(document, ProductPrice) and not is_gone:
+            prices.append(document)
     return Known(
-        sku=sku,
-        products=tuple(each for _, each in documents if isinstance(each, Product)),
-        stock=tuple(each for _, each in documents if isinstance(each, StockLevel)),
-        prices=tuple(e for row, e in documents if isinstance(e, ProductPrice) and row.gone_at is None),
-        gone=frozenset(
-            (str(row.kind), each.warehouse)
-            for row, each in documents
-            if row.gone_at is not None and isinstance(each, Product | StockLevel)
-        ),
+        sku,
+        tuple(products[False]),
+        tuple(stock[False]),
+        tuple(prices),
+        gone_products=tuple(products[True]),
+        gone_stock=tuple(stock[True]),
     )
+
+
+def _warehouse(row: Row[Any]) -> str:
+    document = decode(row.kind, row.body)
+    return document.warehouse if isinstance(document, StockLevel) else ""
 
 
 def _ours(sources: Sources) -> Any:
@@ -187,8 +204,20 @@ def wait_for(connection: Connection, target: str, codes: Sequence[str], exchange
         connection.execute(insert_into(connection, _pending).on_conflict_do_nothing(), rows)
 
 
+def tell_carried_again(connection: Connection, target: str, delivery_id: str) -> None:
+    """What a file carries counts as not told, and is worked out at once."""
+    carried = (_offer.c.target == target) & (_offer.c.delivery_id == delivery_id)
+    codes = list(connection.execute(select(_offer.c.sku).where(carried)).scalars())
+    delivery = tables.delivery
+    exchange = connection.execute(select(delivery.c.exchange_id).where(delivery.c.id == delivery_id)).scalar_one()
+    wait_for(connection, target, [str(sku) for sku in codes], str(exchange))
+    connection.execute(update(_offer).where(carried).values(delivered=None))
+    connection.execute(update(_feed).where(_feed.c.target == target).values(built_at=None))
+
+
 def all_pending(connection: Connection, target: str, sources: Sources) -> None:
-    """Every code of the catalogue is worked out anew for a target."""
+    """Every code of the catalogue is worked out anew for a target, and so is every code that it was told of."""
+    _told_pending(connection, target)
     codes = (
         select(literal(target), _snapshot.c.sku, func.max(_snapshot.c.exchange_id))
         .where(_ours(sources))
@@ -198,11 +227,7 @@ def all_pending(connection: Connection, target: str, sources: Sources) -> None:
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def forget_told(connection: Connection, target: str) -> None:
-    """Whatever the target was told counts as not told: everything is worked out and shipped anew, and at once.
-
-    That is so also for codes of which no route of the target tells any more.
-    """
+def _told_pending(connection: Connection, target: str) -> None:
     delivery = tables.delivery
     codes = (
         select(_offer.c.target, _offer.c.sku, delivery.c.exchange_id)
@@ -211,6 +236,10 @@ def forget_told(connection: Connection, target: str) -> None:
     )
     statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
     connection.execute(statement.on_conflict_do_nothing())
+
+
+def forget_told(connection: Connection, target: str) -> None:
+    """Whatever the target was told counts as not told: everything is worked out and shipped anew, and at once."""
     connection.execute(update(_offer).where(_offer.c.target == target).values(delivered=None))
     connection.execute(update(_feed).where(_feed.c.target == target).values(built_at=None))
 

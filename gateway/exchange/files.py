@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from lxml import etree
 from sqlalchemy import Row
@@ -24,13 +25,16 @@ _TAIL = 1024
 
 
 @contextmanager
-def described(row: Row[Any], folder: Path) -> Iterator[Path]:
-    """The description of an input as a file that a mapping reads."""
+def described(row: Row[Any], folder: Path, *, quoted: bool) -> Iterator[Path]:
+    """The description of an input as a file that a mapping reads.
+
+    quoted: the name was made of a number, in which `/` and the like are written as `%2F`.
+    """
     name = Path(str(row.input_name))
     root = etree.Element("file")
     for tag, text in (
         ("name", name.name),
-        ("stem", name.stem),
+        ("stem", unquote(name.stem) if quoted else name.stem),
         ("type", _TYPES.get(name.suffix.lower(), "application/octet-stream")),
         ("size", str(row.input_size)),
         ("sha256", str(row.input_sha256)),

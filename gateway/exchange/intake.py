@@ -37,7 +37,7 @@ _exchange, _ack = tables.exchange, tables.ack
 _SECOND_LOOK_LOCAL = timedelta(seconds=0.2)
 _SECOND_LOOK_REMOTE = timedelta(seconds=2)
 _LOOK_AGAIN = timedelta(seconds=2)
-_OF_ONE_FILE = ("E003", "E004", "E006", "E009", "G013")
+_OF_ONE_FILE = ("E003", "E004", "E006", "E009", "E018", "G013")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from gateway.diagnostics import Problem
 from gateway.documents import Receipt, RemarkLevel, Verdict, encode
@@ -21,6 +21,14 @@ from gateway.store import tables
 from gateway.store.ledger import tell
 
 _delivery, _offer = tables.delivery, tables.offer
+
+
+_may_have_arrived = or_(
+    _delivery.c.published_at.is_not(None),
+    _delivery.c.state == "in_doubt",
+    and_(_delivery.c.state == "shipping", _delivery.c.publish_begun == 1, _delivery.c.staged_name.is_not(None)),
+)
+"""What is still to be shipped is never settled by the answer to an earlier file of its name."""
 
 
 @dataclass
@@ -74,12 +82,14 @@ def _meant(
             select(_offer).where(_offer.c.target == target, _offer.c.item_id == receipt.item)
         ).one_or_none()
         if offer is not None and offer.delivery_id is not None:
-            found = connection.execute(select(_delivery).where(_delivery.c.id == offer.delivery_id)).one_or_none()
-            return found, [offer]
+            carried = select(_delivery).where(_delivery.c.id == offer.delivery_id, _may_have_arrived)
+            found = connection.execute(carried).one_or_none()
+            if found is not None:
+                return found, [offer]
     meant = _delivery.c.name == name if call is None else _delivery.c.id == call
     delivery = connection.execute(
         select(_delivery)
-        .where(_delivery.c.target == target, meant, _delivery.c.state != "dropped")
+        .where(_delivery.c.target == target, meant, _may_have_arrived)
         .order_by(_delivery.c.sequence.desc())
         .limit(1)
     ).one_or_none()

@@ -44,7 +44,7 @@ from gateway.store import tables
 from gateway.store.ledger import LaneLease, in_chunks, tell
 from gateway.telemetry import emit
 
-_feed, _delivery = tables.feed, tables.delivery
+_feed, _delivery, _exchange = tables.feed, tables.delivery, tables.exchange
 _BLOCK = 500
 _FEW = 20
 """A target that knows fewer products than this is not braked: one change of four is no sign of anything."""
@@ -152,7 +152,7 @@ class Offering:
             yield Worked(offer.sku, problems=found) if found else self._told(offer, rendered, serial)
 
     def _offer(self, known: Known) -> Offer | Worked:
-        if not (known.products or known.stock or known.prices):
+        if not known.is_gone and not (known.products or known.stock or known.prices):
             return Worked(known.sku, reason="nothing is known of it any more")
         if known.is_gone and self._spec.gone == "leave_out":
             return Worked(known.sku, reason="its source does not have it any more")
@@ -166,7 +166,7 @@ class Offering:
         return Problem(
             code="G021",
             record=f"offer {sku}",
-            message=f"`rules.{'.'.join(error.rule)}` of `{self._id}`: {error.message}",
+            message=f"`{'.'.join(('rules', *error.rule))}` of `{self._id}`: {error.message}",
             span=self._target.spec.where(("offers", "rules", *error.rule)),
             help="mend the rule so that it fits products without that value as well, such as `… | default(0)`; "
             "until then the target keeps what it was told last",
@@ -249,6 +249,10 @@ class Offering:
             already = connection.execute(
                 select(func.count()).select_from(_delivery).where(_delivery.c.exchange_id == run.exchange_id)
             ).scalar_one()
+            emptied = update(_exchange).where(
+                _exchange.c.id == run.exchange_id, _exchange.c.emptied_at.is_not(None)
+            )
+            connection.execute(emptied.values(emptied_at=None))  # so that retention looks at it once more
             route = route_of(self._site, self._target)
             ids = drafts.insert_deliveries(connection, route, run.exchange_id, planned, stored, already, now)
             carried = {sku: ids[index] for index, (_, codes) in enumerate(files) for sku in codes}

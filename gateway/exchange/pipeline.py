@@ -17,6 +17,7 @@ from gateway.diagnostics import Problem, plural
 from gateway.documents import Document, OrderState, Receipt
 from gateway.errors import ProblemsFound
 from gateway.exchange import drafts, failed, receipts, snapshots
+from gateway.exchange.asking import is_whole_round
 from gateway.exchange.catalogue import PostingFact
 from gateway.exchange.files import described
 from gateway.exchange.planning import Plan, Planner, Record
@@ -79,7 +80,7 @@ def process(site: Site, route: PreparedRoute, exchange_id: str, lease: LaneLease
                 _take_in(site, route, row, path, lease)
                 return
             if route.ships_files:
-                with described(row, site.spool.work) as description:
+                with described(row, site.spool.work, quoted=route.spec.ask is not None) as description:
                     counts = _draft_all(site, route, row, description, lease, file=path.read_bytes())
             else:
                 counts = _draft_all(site, route, row, path, lease)
@@ -101,12 +102,13 @@ def _take_in(
     taken = snapshots.draft_all(site, route, row.id, _records(route, path, row.input_name), BLOCK, lease)
     now = site.ledger.now()
     with site.ledger.write(lease) as connection:
-        gone = snapshots.let_count(connection, route, row.id, now)
+        whole = route.spec.ask is None or is_whole_round(str(row.input_name))
+        gone = snapshots.let_count(connection, site, route, row.id, now, whole=whole)
         columns = taken.as_columns()
         connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(planned_at=now, **columns))
         tell(connection, now, "planned", exchange=row.id, counts=columns, gone=gone or None)
-        for target in route.targets:
-            site.lanes.wake(connection, target.lane)
+        for target in snapshots.targets_of(site, route):
+            site.lanes.wake(connection, f"ship:{target}")
     emit(
         "exchange_planned",
         level="warning" if taken.set_aside else "info",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import date
 from typing import BinaryIO
+from urllib.parse import quote, unquote
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.clock import Clock
 from gateway.config.asking import PrintSpec
 from gateway.documents import Invoice, Request, decode
-from gateway.endpoints import Entry, Outcome, Service
+from gateway.endpoints import Entry, Memory, Outcome, Service
 from gateway.errors import EndpointRefused, EndpointUnreachable
 from gateway.exchange.writing import assemble
 from gateway.rendering import Identity, Template
@@ -19,14 +21,19 @@ from gateway.rendering.asking import Asking, NotAPage
 from gateway.store import tables
 from gateway.store.ledger import Ledger
 
+_REFUSED = "refused"
 _document, _version, _exchange = tables.document, tables.version, tables.exchange
-_LOOKED_AT = 500
 
 
 def unprinted(
-    connection: Connection, merchant: str, origin: str, since: date | None, most: int
+    connection: Connection,
+    merchant: str,
+    origin: str,
+    since: date | None,
+    most: int,
+    behind: Container[str] = (),
 ) -> list[tuple[str, str]]:
-    """Number and id in the accounting program of invoices without a PDF, oldest first."""
+    """Number and id in the accounting program of invoices without a PDF, oldest first, but for those `behind`."""
     has_file = _document.alias("has_file")
     newest = (
         select(func.max(_version.c.ordinal))
@@ -55,16 +62,20 @@ def unprinted(
             .exists(),
         )
         .order_by(_document.c.id)
-        .limit(_LOOKED_AT)
+        .execution_options(yield_per=200)
     )
-    found = []
+    found: list[tuple[str, str]] = []
     for row in rows:
+        if str(row.key) in behind:
+            continue
         invoice = decode("invoice", row.body)
         if not isinstance(invoice, Invoice) or invoice.record_id is None:
             continue
         if since is None or invoice.issued_at.date() >= since:
             found.append((str(row.key), invoice.record_id))
-    return found[:most]
+        if len(found) >= most:
+            break
+    return found
 
 
 class PrintSource:
@@ -76,21 +87,29 @@ class PrintSource:
         spec: PrintSpec,
         request: tuple[Template, Asking],
         ledger: Ledger,
+        memory: Memory,
         clock: Clock,
-        waiting: Callable[[Connection], Sequence[tuple[str, str]]],
+        waiting: Callable[..., Sequence[tuple[str, str]]],
     ) -> None:
+        """waiting: as `unprinted`, with whose invoices and since when filled in."""
         self._service = service
         self._spec = spec
         self._template, self._asking = request
         self._ledger = ledger
+        self._memory = memory
         self._clock = clock
         self._waiting = waiting
         self._ids: dict[str, str] = {}
 
     def list(self) -> Iterable[Entry]:
-        """One entry for each invoice without a file."""
+        """One entry for each invoice without a file; those that were refused before come last."""
+        refused, most = self._refused(), self._spec.most
         with self._ledger.read() as connection:
-            self._ids = {f"{number}.pdf": record_id for number, record_id in self._waiting(connection)}
+            found = list(self._waiting(connection, most=most, behind=refused))
+            if len(found) < most and refused:
+                again = self._waiting(connection, most=most + len(refused))
+                found += [each for each in again if each[0] in refused][: most - len(found)]
+        self._ids = {f"{quote(number, safe='')}.pdf": record_id for number, record_id in found}
         return [Entry(name, whole=True) for name in self._ids]
 
     def read(self, entry: Entry, into: BinaryIO) -> None:
@@ -102,8 +121,10 @@ class PrintSource:
             message = f"{self._spec.name} does not print {entry.name}: {trouble.message}"
             if trouble.busy:
                 raise EndpointUnreachable(message, code="E018") from None
+            self._put_behind(entry.name)
             raise EndpointRefused(message, code="E018", help="see to the rights of the user there") from None
         if not files:
+            self._put_behind(entry.name)
             raise EndpointRefused(
                 f"{self._spec.name} says that it printed {entry.name}, and hands over no file",
                 code="E018",
@@ -111,6 +132,14 @@ class PrintSource:
                 "`report` under `settings:`",
             )
         into.write(files[0])
+
+    def _refused(self) -> frozenset[str]:
+        return frozenset(msgspec.json.decode(self._memory.get(_REFUSED) or "[]", type=list[str]))
+
+    def _put_behind(self, name: str) -> None:
+        """One that cannot be printed must not keep the others waiting."""
+        numbers = {*self._refused(), unquote(name.removesuffix(".pdf"))}
+        self._memory.put(_REFUSED, msgspec.json.encode(sorted(numbers)).decode())
 
     def ack(self, entry: Entry, outcome: Outcome) -> None:
         """Nothing to do: an invoice with a file is not listed again."""

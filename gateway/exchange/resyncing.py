@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from sqlalchemy import Row, update
+
 from gateway.errors import UsageError
-from gateway.exchange.feeds import all_pending, forget_told, has_pending, sources_of
+from gateway.exchange.feeds import all_pending, forget_told, has_pending, sources_of, tell_carried_again
 from gateway.exchange.naming import Arguments, Step, names
 from gateway.exchange.site import PreparedTarget, Site
+from gateway.store import tables
 from gateway.store.ledger import tell
+
+_delivery = tables.delivery
 
 
 def resync(site: Site, actor: str, arguments: Arguments) -> list[Step]:
@@ -43,3 +48,22 @@ def _do_resync(site: Site, actor: str, target: PreparedTarget) -> str:
         site.lanes.urge(connection, target.lane)
         known = has_pending(connection, name)
     return f"{name} is told of everything anew" if known else f"{name}: the catalogue is empty so far"
+
+
+def tell_again(site: Site, actor: str, target: PreparedTarget, row: Row[tuple[object, ...]]) -> str:
+    """What a file carries is worked out as it stands now: its own bytes may be older than what was told since."""
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        tell_carried_again(connection, target.spec.id, str(row.id))
+        dropped = connection.execute(
+            update(_delivery)
+            .where(_delivery.c.id == row.id, _delivery.c.state.in_(("failed", "in_doubt", "deferred", "drafted")))
+            .values(state="dropped", settled_at=now)
+        ).rowcount
+        if not dropped:
+            connection.execute(
+                update(_delivery).where(_delivery.c.id == row.id).values(answered_at=now, taken_away_at=now)
+            )
+        tell(connection, now, "told_again", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
+        site.lanes.urge(connection, target.lane)
+    return f"{row.target} is told anew of what {row.name} carried"

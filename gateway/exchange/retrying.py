@@ -15,9 +15,10 @@ from gateway.exchange import drafts, failed
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
 from gateway.exchange.planning import PlannedDelivery
+from gateway.exchange.resyncing import tell_again
 from gateway.exchange.sent import mark_sent
 from gateway.exchange.settlement import answering_targets
-from gateway.exchange.site import Site
+from gateway.exchange.site import PreparedRoute, Site
 from gateway.exchange.writing import Written, assemble, file_name, render
 from gateway.rendering import Identity
 from gateway.store import tables
@@ -110,6 +111,9 @@ def _refuse_emptied(row: Row[tuple[object, ...]]) -> None:
 def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     """The stored input becomes an exchange of its own, read by today's mapping; what is known stays as it is."""
     route = known_route(site, str(row.route))
+    newer = _newer_snapshot(site, route, row) if route.is_snapshot else None
+    if newer is not None:
+        return newer
     now = site.ledger.now()
     again = new_exchange_id(site.clock.now())
     with site.ledger.write() as connection:
@@ -142,6 +146,36 @@ def _read_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     return (
         f"{row.input_name} was read again as {again}: {result.new + result.changed} sent on, "
         f"{result.set_aside} still set aside"
+    )
+
+
+def _newer_snapshot(site: Site, route: PreparedRoute, row: Row[tuple[object, ...]]) -> str | None:
+    """Of stock and prices only the newest counts: an input that later ones followed is not read over them."""
+    later = (
+        select(_exchange.c.id)
+        .where(
+            _exchange.c.merchant == route.spec.merchant,
+            _exchange.c.origin == route.spec.origin,
+            _exchange.c.kind == route.kind,
+            _exchange.c.received_at > row.received_at,
+            _exchange.c.planned_at.is_not(None),
+        )
+        .order_by(_exchange.c.received_at.desc())
+        .limit(1)
+    )
+    quarantine, now = tables.quarantine, site.ledger.now()
+    with site.ledger.write() as connection:
+        newest = connection.execute(later).scalar()
+        if newest is None:
+            return None
+        connection.execute(
+            update(quarantine)
+            .where(quarantine.c.exchange_id == row.id, quarantine.c.resolved_by.is_(None))
+            .values(resolved_by=newest, resolved_at=now)
+        )
+    return (
+        f"{row.input_name} is not read again: {newest} came after it, and its values would go over newer ones. "
+        "What it set aside is settled; a record that is still bad is set aside anew by the next input"
     )
 
 
@@ -258,6 +292,10 @@ def _retry_delivery(site: Site, actor: str, row: Row[tuple[object, ...]], *, sen
             f"look for {row.name} ({row.id}) at {row.target}, and send it only if it is still to be renamed there",
             lambda: _look_again(site, actor, row),
         )
+    target = site.targets().get(str(row.target))
+    if target is not None and target.spec.offers is not None:
+        text = f"tell {row.target} anew of what {row.name} ({row.id}) carries, as it stands now"
+        return Step(text, lambda: tell_again(site, actor, target, row))
     return Step(f"send {row.name} ({row.id}) to {row.target} again", lambda: _send_again(site, actor, row))
 
 

@@ -103,6 +103,23 @@ class PreparedRoute:
         return self.mapping.kind.nature == "snapshot"
 
 
+def prepare_routes(config: Config) -> tuple[dict[str, PreparedRoute], list[Problem]]:
+    """The routes that can run, and the problems of the others."""
+    routes: dict[str, PreparedRoute] = {}
+    problems: list[Problem] = []
+    for name, spec in config.routes.items():
+        try:
+            route = prepare_route(config, spec)
+        except ProblemsFound as error:
+            problems.extend(error.problems)
+            continue
+        otherwise = _told_otherwise(route, routes.values())
+        problems.extend(otherwise)
+        if not otherwise:
+            routes[name] = route
+    return routes, problems
+
+
 def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
     """Compile what a route needs. Raises ProblemsFound with all problems of all its files."""
     problems: list[Problem] = []
@@ -183,6 +200,15 @@ def _offers_missing(mapping: Mapping, spec: RouteSpec, targets: list[PreparedTar
                     else "use a target of its own for what is no product, stock level or price",
                 )
             )
+    if spec.complete and isinstance(spec.ask, AskSpec) and spec.ask.cursor == "changes":
+        found.append(
+            Problem(
+                code="C007",
+                message="`complete` calls gone what is not named, and `cursor: changes` asks for changes alone",
+                span=spec.span,
+                help="write `cursor: none` and a `page` that holds everything in `ask:`, or leave it out",
+            )
+        )
     if spec.complete and kind.nature != "snapshot":
         found.append(
             Problem(
@@ -294,19 +320,8 @@ class Site:
 
     def apply(self, config: Config) -> None:
         """Make a configuration the one that runs; a route with problems is held, the others run."""
-        routes: dict[str, PreparedRoute] = {}
-        problems = list(config.problems)
-        for name, spec in config.routes.items():
-            try:
-                route = prepare_route(config, spec)
-            except ProblemsFound as error:
-                problems.extend(error.problems)
-                continue
-            otherwise = _told_otherwise(route, routes.values())
-            problems.extend(otherwise)
-            if not otherwise:
-                routes[name] = route
-        self.config, self.routes, self.problems = config, routes, tuple(problems)
+        self.routes, problems = prepare_routes(config)
+        self.config, self.problems = config, (*config.problems, *problems)
 
     def targets(self) -> dict[str, PreparedTarget]:
         """All targets by id."""
@@ -351,21 +366,22 @@ class Site:
         route, memory = self.routes[spec.name], self._memory_of(spec)
         assert route.request is not None
         assert memory is not None
+        lasting = RouteMemory(self.ledger, spec.name, "lasting")
         source: AskSource | PrintSource
         if isinstance(ask, AskSpec) and ask.folders is not None:
             files = open_endpoint(spec.endpoint, options, self.config.site)
             traits = files.traits
-            source = AskSource(_folders(files, *ask.folders), ask, *route.request, memory, self.clock)
+            source = AskSource(_folders(files, *ask.folders), ask, *route.request, memory, lasting, self.clock)
         else:
             endpoint = open_service(spec.endpoint, options, self.config.site)
             traits = endpoint.traits
             if isinstance(ask, AskSpec):
-                source = AskSource(Calls(endpoint.service()), ask, *route.request, memory, self.clock)
+                source = AskSource(Calls(endpoint.service()), ask, *route.request, memory, lasting, self.clock)
             else:
-                waiting = partial(
-                    unprinted, merchant=spec.merchant, origin=spec.origin, since=spec.since, most=ask.most
+                waiting = partial(unprinted, merchant=spec.merchant, origin=spec.origin, since=spec.since)
+                source = PrintSource(
+                    endpoint.service(), ask, route.request, self.ledger, memory, self.clock, waiting
                 )
-                source = PrintSource(endpoint.service(), ask, route.request, self.ledger, self.clock, waiting)
         with self._line(traits, spec.read_lane, wait=wait):
             try:
                 yield source

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, literal, null, select, update
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document, encode, fingerprint
 from gateway.exchange import drafts
+from gateway.exchange.feeds import sources_of
 from gateway.exchange.planning import Record
 from gateway.exchange.site import PreparedRoute, Site
 from gateway.store import tables
@@ -155,12 +156,21 @@ def _drafted(connection: Connection, exchange_id: str, keys: Sequence[str]) -> d
     return found
 
 
-def let_count(connection: Connection, route: PreparedRoute, exchange_id: str, now: str) -> int:
-    """The drafts become the catalogue, and what changed waits for the targets. Returns how many keys are gone."""
-    spec = route.spec
+def let_count(
+    connection: Connection, site: Site, route: PreparedRoute, exchange_id: str, now: str, *, whole: bool
+) -> int:
+    """The drafts become the catalogue, and what changed waits for the targets. Returns how many keys are gone.
+
+    whole: whether the input is all that there is, and not a page of it.
+    """
+    spec, told = route.spec, targets_of(site, route)
     changed = (_draft.c.exchange_id == exchange_id) & _draft.c.body.is_not(None)
-    mark_pending(connection, route, select(_draft.c.sku).where(changed).distinct(), exchange_id)
-    gone = _mark_gone(connection, route, exchange_id, now) if spec.complete else 0
+    mark_pending(connection, told, select(_draft.c.sku).where(changed).distinct(), exchange_id)
+    gone = _mark_gone(connection, site, route, exchange_id, now) if spec.complete and whole else 0
+    seen = select(_draft.c.key).where(_draft.c.exchange_id == exchange_id, _draft.c.body.is_(None))
+    connection.execute(
+        update(_snapshot).where(_of_route(route), _snapshot.c.key.in_(seen)).values(route=spec.name)
+    )
     statement = insert_into(connection, _snapshot).from_select(
         ["merchant", "origin", "kind", "key", "sku", "route", "fingerprint", "body", "exchange_id", "changed_at",
          "gone_at"],
@@ -180,8 +190,29 @@ def let_count(connection: Connection, route: PreparedRoute, exchange_id: str, no
     return gone
 
 
-def _mark_gone(connection: Connection, route: PreparedRoute, exchange_id: str, now: str) -> int:
-    """The keys that this route brought before and that its complete input lacks.
+def targets_of(site: Site, route: PreparedRoute) -> list[str]:
+    """The targets that are told of the route's origin, also those that other routes of it lead to."""
+    mine = (route.spec.merchant, route.spec.origin)
+    return [
+        target.spec.id
+        for target in site.targets().values()
+        if target.spec.offers is not None and (mine in sources_of(site, target) or target in route.targets)
+    ]
+
+
+def _of_route(route: PreparedRoute) -> ColumnElement[bool]:
+    """The rows of the catalogue that the route speaks of: those of its merchant, origin and kind."""
+    spec = route.spec
+    return (
+        (_snapshot.c.merchant == spec.merchant)
+        & (_snapshot.c.origin == spec.origin)
+        & (_snapshot.c.kind == route.kind)
+    )
+
+
+def _mark_gone(connection: Connection, site: Site, route: PreparedRoute, exchange_id: str, now: str) -> int:
+    """The keys that its complete input lacks: all of the merchant, origin and kind but what another complete route
+    brought last.
 
     A record that could not be read and has no key may be any of them: then none is called gone.
     """
@@ -194,26 +225,26 @@ def _mark_gone(connection: Connection, route: PreparedRoute, exchange_id: str, n
     set_aside = select(tables.quarantine.c.identity).where(
         tables.quarantine.c.exchange_id == exchange_id, tables.quarantine.c.identity == _snapshot.c.key
     )
+    others = [name for name, spec in site.config.routes.items() if spec.complete and name != route.spec.name]
     lacking = (
-        (_snapshot.c.route == route.spec.name)
-        & (_snapshot.c.merchant == route.spec.merchant)
-        & (_snapshot.c.origin == route.spec.origin)
-        & (_snapshot.c.kind == route.kind)
+        _of_route(route)
+        & _snapshot.c.route.not_in(others)
         & _snapshot.c.gone_at.is_(None)
         & ~there.exists()
         & ~set_aside.exists()
     )
-    mark_pending(connection, route, select(_snapshot.c.sku).where(lacking).distinct(), exchange_id)
+    codes = select(_snapshot.c.sku).where(lacking).distinct()
+    mark_pending(connection, targets_of(site, route), codes, exchange_id)
     return connection.execute(update(_snapshot).where(lacking).values(gone_at=now)).rowcount
 
 
-def mark_pending(connection: Connection, route: PreparedRoute, codes: Any, exchange_id: str) -> None:
-    """The offers of these codes are worked out anew for all targets of the route."""
+def mark_pending(connection: Connection, targets: Sequence[str], codes: Any, exchange_id: str) -> None:
+    """The offers of these codes are worked out anew for these targets."""
     sub = codes.subquery()
-    for target in route.targets:
+    for target in targets:
         statement = insert_into(connection, _pending).from_select(
             ["target", "sku", "exchange_id"],
-            select(literal(target.spec.id), sub.c.sku, literal(exchange_id)).where(sub.c.sku.is_not(None)),
+            select(literal(target), sub.c.sku, literal(exchange_id)).where(sub.c.sku.is_not(None)),
         )
         connection.execute(
             statement.on_conflict_do_update(

@@ -38,20 +38,19 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Known:
-    """All that the catalogue knows of one code. gone: the rows that a complete input lacked count as no pieces."""
+    """All that the catalogue knows of one code. What a complete input lacked stands apart and is no pieces."""
 
     sku: str
     products: tuple[Product, ...] = ()
     stock: tuple[StockLevel, ...] = ()
     prices: tuple[ProductPrice, ...] = ()
-    gone: frozenset[tuple[str, str]] = frozenset()  # (kind, warehouse)
+    gone_products: tuple[Product, ...] = ()
+    gone_stock: tuple[StockLevel, ...] = ()
 
     @property
     def is_gone(self) -> bool:
         """Whether nothing of it is there any more."""
-        rows = [("product", each.warehouse) for each in self.products]
-        rows += [("stock", each.warehouse) for each in self.stock]
-        return bool(rows) and all(row in self.gone for row in rows)
+        return not (self.products or self.stock) and bool(self.gone_products or self.gone_stock)
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,12 @@ class Rules:
 
     def work_out(self, known: Known) -> Offer | LeftOut:
         """The offer. Raises CannotWorkOut where a rule does not fit the values."""
+        try:
+            return self._worked_out(known)
+        except ArithmeticError:
+            raise CannotWorkOut("an amount is too large or too small to be computed with", ()) from None
+
+    def _worked_out(self, known: Known) -> Offer | LeftOut:
         values = self._gathered(known)
         if self._holds("leave_out", values):
             return LeftOut("`leave_out` holds")
@@ -85,12 +90,13 @@ class Rules:
                 values[subject] = None
                 if subject == "price":
                     values["special_price"] = None
+        _must_be_a_price(values)
         return _offer(values)
 
     # -- gathering -------------------------------------------------------------------------------------------
 
     def _gathered(self, known: Known) -> dict[str, Any]:
-        products = self._in_order(known.products)
+        products = self._in_order(known.products or known.gone_products)
         values: dict[str, Any] = {"sku": known.sku}
         for name in _TAKEN_FROM_PRODUCT:
             values[name] = _first(getattr(product, name) for product in products)
@@ -100,13 +106,15 @@ class Rules:
         rate = values["vat_rate"]
         if rate is None:
             rate = values["vat_rate"] = _first(each.vat_rate for each in known.prices)
-        price = self._price(known, products, self.price_level)
-        special = self._price(known, products, self.special_price_level) if self.special_price_level else None
+        price, currency = self._price(known, products, self.price_level or "")
+        special = None
+        if self.special_price_level is not None:
+            special, _ = self._price(known, products, self.special_price_level)
         if special is None:
-            special = _first(each.special_price for each in products)
+            special = _first(each.special_price for each in products if self._gives_prices(each))
         values["price"] = _as_values(with_both(price, rate))
         values["special_price"] = _as_values(with_both(special, rate))
-        values["currency"] = self.currency or values["currency"] or _first(e.currency for e in known.prices)
+        values["currency"] = currency or self.currency or values["currency"]
         return values
 
     def _in_order(self, products: Iterable[Product]) -> list[Product]:
@@ -120,35 +128,47 @@ class Rules:
 
     def _counted(self, known: Known) -> tuple[Decimal | None, Decimal | None]:
         """What lies in the chosen warehouses, and what of it is reserved; None where nobody says."""
-        rows: list[tuple[str, str, Decimal | None, Decimal | None]] = [
-            ("product", each.warehouse, each.quantity, each.reserved) for each in known.products
-        ]
-        rows += [("stock", each.warehouse, each.quantity, each.reserved) for each in known.stock]
-        counted = [row for row in rows if row[2] is not None and self._is_chosen(row[1])]
-        if not counted:
+        present: list[Product | StockLevel] = [*known.products, *known.stock]
+        absent: list[Product | StockLevel] = [*known.gone_products, *known.gone_stock]
+        there, gone = [each for each in present if self._counts(each)], filter(self._counts, absent)
+        if not there and not any(gone):
             return None, None
-        there = [row for row in counted if (row[0], row[1]) not in known.gone]
-        quantity = sum((row[2] for row in there if row[2] is not None), Decimal(0))
-        reserved = sum((row[3] for row in there if row[3] is not None), Decimal(0))
+        quantity = sum((each.quantity for each in there if each.quantity is not None), Decimal(0))
+        reserved = sum((each.reserved for each in there if each.reserved is not None), Decimal(0))
         told = quantity - reserved if self.count == "available" else quantity
         if self.whole_pieces:
             told = told.to_integral_value(ROUND_FLOOR)
         return (told if self.at_least is None else max(told, self.at_least)), reserved
 
+    def _counts(self, row: Product | StockLevel) -> bool:
+        return row.quantity is not None and self._is_chosen(row.warehouse)
+
     def _is_chosen(self, warehouse: str) -> bool:
         return not self.warehouses or any(_lies_in(warehouse, name) for name in self.warehouses)
 
-    def _price(self, known: Known, products: Sequence[Product], level: str | None) -> Price | None:
-        from_cards = [
-            each
+    def _price(self, known: Known, products: Sequence[Product], level: str) -> tuple[Price | None, str | None]:
+        """The price of a level with its currency; one that comes apart goes before that of a card.
+
+        Raises CannotWorkOut where there are several currencies and no rule chooses one.
+        """
+        found = [(each.price, each.currency) for each in known.prices if each.level == level]
+        found += [
+            (each.price, each.currency or product.currency)
             for product in products
-            if self.price_warehouse is None or _lies_in(product.warehouse, self.price_warehouse)
+            if self._gives_prices(product)
             for each in _levels(product)
-            if each.level == (level or "") and self._fits(each.currency or product.currency)
+            if each.level == level
         ]
-        apart = [each.price for each in known.prices if each.level == (level or "") and self._fits(each.currency)]
-        found: Price | None = _first([*apart, *(each.price for each in from_cards)])
-        return found
+        fitting = [(price, currency) for price, currency in found if self._fits(currency)]
+        currencies = sorted({currency for _, currency in fitting if currency is not None})
+        if len(currencies) > 1:
+            listed = " and ".join(currencies)
+            raise CannotWorkOut(f"prices in {listed} are known of it, and no `currency` says which", ("currency",))
+        return (fitting[0][0], currencies[0] if currencies else None) if fitting else (None, None)
+
+    def _gives_prices(self, product: Product) -> bool:
+        chosen = self.price_warehouse is None or _lies_in(product.warehouse, self.price_warehouse)
+        return chosen and self._fits(product.currency)
 
     def _fits(self, currency: str | None) -> bool:
         return self.currency is None or currency is None or currency == self.currency
@@ -182,6 +202,10 @@ class Rules:
         side = "gross" if price.get("gross") is not None else "net"
         steps = (price[side] / self.round_to).quantize(Decimal(1), ROUND_HALF_UP)
         amount = steps * self.round_to
+        if amount == 0 < price[side]:
+            raise CannotWorkOut(
+                f"`round_to: {self.round_to}` makes nothing of the price {price[side]}", ("round_to",)
+            )
         return _as_values(with_both({side: amount}, rate if side == "gross" else None))
 
     def _set(self, values: dict[str, Any], name: str, expression: Expression) -> None:
@@ -195,6 +219,9 @@ class Rules:
         group, _, side = name.partition(".")
         if not side:
             values[name] = typed
+            if name == "vat_rate":
+                for priced in _PRICED:
+                    values[priced] = _at_rate(values[priced], typed)
             return
         other = "net" if side == "gross" else "gross"
         given = {side: typed, other: None} if name not in _both(self.fields, group) else dict(values[group] or {})
@@ -214,6 +241,28 @@ class Rules:
 def _lies_in(warehouse: str, name: str) -> bool:
     """Whether it is that warehouse or a part of it: POHODA writes `ZBOŽÍ/Hrnky`."""
     return warehouse == name or warehouse.startswith(f"{name}/")
+
+
+def _at_rate(price: Mapping[str, Any] | None, rate: Decimal | None) -> dict[str, Any] | None:
+    """The price under another VAT rate: the side that was given stays."""
+    if price is None:
+        return None
+    given = "net" if price.get("basis") is PriceBasis.NET or price.get("gross") is None else "gross"
+    return _as_values(with_both({given: price[given]}, rate))
+
+
+def _must_be_a_price(values: dict[str, Any]) -> None:
+    """No negative price, and no special price that is none. Raises CannotWorkOut."""
+    for name in _PRICED:
+        given = values[name]
+        if given is not None and any(given[side] is not None and given[side] < 0 for side in ("net", "gross")):
+            raise CannotWorkOut(f"`{name}` becomes negative", ("markup",) if name == "price" else ("fields", name))
+    price, special = values["price"], values["special_price"]
+    if price is None or special is None:
+        return
+    side = "gross" if price["gross"] is not None and special["gross"] is not None else "net"
+    if price[side] is not None and special[side] is not None and special[side] >= price[side] > 0:
+        values["special_price"] = None
 
 
 def _both(fields: Mapping[str, Expression], group: str) -> frozenset[str]:

@@ -37,8 +37,9 @@ class _Paths(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Page:
-    """What an answer says of itself. stamp: the program's time of it, as it writes it."""
+    """What an answer says of itself. count: of its records. stamp: the program's time of it, as it writes it."""
 
+    count: int
     ids: tuple[int, ...]
     stamp: str | None
 
@@ -61,14 +62,15 @@ class Asking:
     def page(self, answer: bytes) -> Page:
         """What the answer says of itself. Raises NotAPage, also for what is no XML."""
         root = self._accepted(answer)
+        records = self._found("records", root)
         ids = [
             int(text)
-            for record in self._found("records", root)
+            for record in records
             for element in self._found("id", record)
             if (text := _text(element)).isdigit()
         ]
         stamps = [_text(each) for each in self._found("stamp", root)]
-        return Page(tuple(ids), stamps[0] if stamps else None)
+        return Page(len(records), tuple(ids), stamps[0] if stamps else None)
 
     def files(self, answer: bytes) -> list[bytes]:
         """The files that the answer hands over. Raises NotAPage."""

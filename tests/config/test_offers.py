@@ -156,6 +156,15 @@ def test_who_cannot_be_asked_is_told(site: Written, source: str, said: str) -> N
     assert site.problems().splitlines()[0] == said
 
 
+def test_changes_alone_are_never_all_that_there_is(site: Written) -> None:
+    asks = "    from: {ask: {target: pohoda, template: pohoda-ask/request-stock}}\n    complete: true\n"
+    both = SITE.replace("{endpoint: out, folder: pohoda}", "{endpoint: out, folder: in, answers: {folder: a}}")
+    site.write(both.replace("    mapping: pohoda/product\n", asks + "    mapping: pohoda/product\n"))
+    assert of_route(site.load()).splitlines()[0] == (
+        "error[C007]: `complete` calls gone what is not named, and `cursor: changes` asks for changes alone"
+    )
+
+
 def test_the_offers_of_a_target_are_written_by_one_template(site: Written) -> None:
     second = """\
   prices:

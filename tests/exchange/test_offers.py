@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from gateway.exchange.products import product_story
+from gateway.store import tables
 from tests.exchange.conftest import TestSite, contents
 
 MAPPING = """\
@@ -341,20 +343,98 @@ def test_resync_tells_everything_anew(shop: Shop) -> None:
     assert shop.all_told() == [{"A": "5", "B": "3"}, {"A": "5", "B": "3"}]
 
 
-def test_resync_drops_what_no_route_tells_of_any_more(shop: Shop) -> None:
+def test_what_no_route_brings_any_more_is_told_no_more(shop: Shop) -> None:
     shop.counted(A="5")
     shop.run()
-    shop.site.config_path.write_text(
-        shop.site.config_path.read_text(encoding="utf-8").replace("origin: pohoda", "origin: other"),
-        encoding="utf-8",
-    )
+    text = shop.site.config_path.read_text(encoding="utf-8")
+    shop.site.config_path.write_text(text.replace("origin: pohoda", "origin: other"), encoding="utf-8")
     shop.counted(B="3")
     shop.run()
-    assert shop.told() == {"A": "5", "B": "3"}
-
-    shop.site.do("resync", "feed")
-    shop.run()
     assert shop.told() == {"B": "3"}
+
+
+def test_a_route_in_rehearsal_freezes_its_targets_also_what_could_not_leave_before(shop: Shop) -> None:
+    web = shop.site.folder / "web"
+    web.write_text("no folder: nothing can be shipped", encoding="utf-8")
+    shop.counted(A="5")
+    shop.run()
+    web.unlink()
+    shop.configure(route="rehearsal: true")
+    shop.run(minutes=60)
+    assert shop.told() == {}
+    shop.configure()
+    shop.run(minutes=60)
+    assert shop.told() == {"A": "5"}
+
+
+def test_an_old_input_is_not_read_over_newer_ones(shop: Shop) -> None:
+    shop.configure(route="complete: true")
+    shop.counted(A="5", B="many")
+    shop.run()
+    shop.counted(A="0", C="9")
+    shop.run()
+
+    (said,) = shop.site.do("retry", route="stock")
+    shop.run()
+
+    assert said.startswith("stock-1.xml is not read again: ")
+    assert shop.told() == {"A": "0", "C": "9"}
+    assert shop.site.status().matters == ()
+
+
+def test_an_old_file_that_is_sent_again_tells_what_stands_now(shop: Shop) -> None:
+    shop.configure("changes")
+    shop.counted(A="5")
+    shop.run()
+    with shop.site.open() as site, site.ledger.write() as connection:
+        connection.execute(update(tables.delivery).values(state="in_doubt"))
+    shop.counted(A="0")
+    shop.run()
+
+    with shop.site.open() as site, site.ledger.read() as connection:
+        first = connection.execute(
+            select(tables.delivery.c.id).where(tables.delivery.c.state == "in_doubt")
+        ).scalar_one()
+    shop.site.do("retry", str(first), send_again=True)
+    shop.run()
+
+    assert shop.all_told()[-1] == {"A": "0"}
+    assert shop.site.status().matters == ()
+
+
+def test_a_second_complete_route_finds_out_what_the_first_one_never_tells(shop: Shop) -> None:
+    second = """
+  nightly:
+    origin: pohoda
+    mapping: mine/stock
+    complete: true
+    to: [{target: feed, template: heureka/offer-availability, schema: heureka/availability}]
+"""
+    text = shop.site.config_path.read_text(encoding="utf-8")
+    shop.site.config_path.write_text(text + second, encoding="utf-8")
+    shop.counted(A="5", B="3")
+    shop.run()
+    shop.site.drop("all.xml", b"<stock><card><code>A</code><count>5</count></card></stock>", route="nightly")
+    shop.run()
+    assert shop.told() == {"A": "5", "B": "0"}
+
+
+def test_a_target_is_told_when_another_route_of_the_origin_changes_the_code(shop: Shop) -> None:
+    second = """
+  elsewhere:
+    origin: pohoda
+    mapping: mine/stock
+    to: [{target: other, template: heureka/offer-availability}]
+"""
+    text = shop.site.config_path.read_text(encoding="utf-8")
+    text = text.replace("routes:\n", "  other: {endpoint: web, folder: other, offers: {}}\nroutes:\n", 1)
+    shop.site.config_path.write_text(text + second, encoding="utf-8")
+    shop.counted(A="5@MAIN")
+    shop.run()
+    more = b"<stock><card><code>A</code><store>SHOP</store><count>2</count></card></stock>"
+    shop.site.drop("more.xml", more, route="elsewhere")
+    shop.run()
+    assert shop.told() == {"A": "7"}
 
 
 def test_a_rehearsal_fills_the_catalogue_and_ships_nothing(shop: Shop) -> None:

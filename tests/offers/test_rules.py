@@ -62,11 +62,10 @@ def test_where_no_chosen_warehouse_says_anything_nothing_is_told_of_the_pieces()
 
 
 def test_what_is_gone_counts_as_no_pieces() -> None:
-    known = Known(
-        "A", (card("MAIN", quantity=D(5)), card("SHOP", quantity=D(2))), gone=frozenset([("product", "SHOP")])
-    )
+    known = Known("A", (card("MAIN", quantity=D(5)),), gone_products=(card("SHOP", quantity=D(2)),))
     assert worked_out(known).quantity == D(5)
     assert not known.is_gone
+    assert worked_out(Known("A", gone_products=(card(quantity=D(2)),))).quantity == D(0)
 
 
 def test_what_is_oversold_is_no_pieces_unless_another_least_is_said() -> None:
@@ -152,6 +151,50 @@ def test_fields_are_worked_out_by_expressions_in_their_order() -> None:
     assert offer.special_price.gross == D(109)
 
 
+def test_what_one_supplier_lacks_says_nothing_of_anothers_pieces_in_a_warehouse_of_that_name() -> None:
+    known = Known("A", (card(quantity=D(5)),), gone_products=(card(quantity=D(9)),))
+    assert worked_out(known).quantity == D(5)
+
+
+def test_prices_in_two_currencies_are_no_guess() -> None:
+    euro = ProductPrice(sku="A", currency="EUR", price=Price(gross=D(4)))  # type: ignore[arg-type]
+    known = Known("A", (card(price=GROSS, currency="CZK"),), (), (euro,))
+    with pytest.raises(CannotWorkOut) as caught:
+        worked_out(known)
+    assert caught.value.message == "prices in CZK and EUR are known of it, and no `currency` says which"
+
+
+def test_the_currency_is_that_of_the_price_that_is_told() -> None:
+    euro = ProductPrice(sku="A", currency="EUR", price=Price(gross=D(4)))  # type: ignore[arg-type]
+    offer = worked_out(Known("A", (card(name="Hrnek", currency="CZK"),), (), (euro,)))
+    assert (offer.price.gross if offer.price else None, offer.currency) == (D(4), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("price", "rules", "said"),
+    [
+        ("3", {"round_to": "10"}, "`round_to: 10` makes nothing of the price 3"),
+        ("121", {"markup": "0 - 150"}, "`price` becomes negative"),
+        ("1e29", {"markup": "10"}, "an amount is too large or too small to be computed with"),
+    ],
+)
+def test_what_is_no_price_is_told_and_not_sent(price: str, rules: dict[str, Any], said: str) -> None:
+    with pytest.raises(CannotWorkOut) as caught:
+        worked_out(Known("A", (card(vat_rate=D(21), price=Price(gross=D(price))),)), **rules)
+    assert caught.value.message == said
+
+
+def test_a_special_price_that_is_not_lower_is_none() -> None:
+    known = Known("A", (card(vat_rate=D(21), price=GROSS, special_price=Price(gross=D(150))),))
+    assert worked_out(known).special_price is None
+
+
+def test_another_vat_rate_derives_the_other_side_anew() -> None:
+    price = worked_out(Known("A", (card(vat_rate=D(21), price=GROSS),)), fields={"vat_rate": "12"}).price
+    assert price is not None
+    assert (price.gross, price.net) == (D(121), D("108.0357"))
+
+
 def test_a_user_field_is_read_by_its_name() -> None:
     known = Known("A", (card(quantity=D(1), properties=(Property(name="VPrInternet", value="ne"),)),))
     rules = compile_rules(RulesModel(leave_out="text('VPrInternet') == 'ne'"))
@@ -220,7 +263,7 @@ def test_pieces_never_depend_on_the_order_of_rows_and_are_never_negative(pieces:
 
 
 @given(
-    gross=st.decimals("0.01", 10**7, places=2),
+    gross=st.decimals("20", 10**7, places=2),
     percent=st.integers(-50, 300),
     step=st.sampled_from(["0.01", "0.5", "1", "10"]),
 )

@@ -70,6 +70,7 @@ class Export:
     bills: list[Bill] = field(default_factory=list)
     report: str = "1055"
     printed: list[int] = field(default_factory=list)
+    unprintable: set[int] = field(default_factory=set)
     standing: dict[str, Standing] = field(default_factory=dict)
     now: str = "2026-11-20T09:00:00"
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -131,7 +132,7 @@ class ExportingOffice(MServerOffice):
         report = printing.xpath("string(.//prn:report/prn:id)", namespaces=NAMES)
         item = root.xpath("string(dat:dataPackItem/@id)", namespaces=NAMES)
         details = ""
-        if report == self.export.report:
+        if report == self.export.report and record not in self.export.unprintable:
             self.export.printed.append(record)
             data = b64encode(f"%PDF-1.7 invoice {record}\n%%EOF\n".encode()).decode()
             details = (

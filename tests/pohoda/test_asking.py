@@ -179,6 +179,18 @@ def test_an_answer_that_does_not_come_whole_is_asked_for_again(connected: Connec
     assert all(since is None for _, since in connected.asked()[:1])
 
 
+def test_after_pohodas_clock_was_put_back_everything_is_asked_for_once(connected: Connected) -> None:
+    office = connected.office.export
+    office.cards, office.now = [Card(1, "A", "5")], "2026-11-20T12:00:00"
+    connected.run()
+    # Given a clock that ran two hours ahead, and a change right after it was put right
+    office.cards[0], office.now = Card(1, "A", "0", changed="2026-11-20T10:01:00"), "2026-11-20T10:02:00"
+    connected.run()
+    connected.run()
+    assert connected.asked()[-1] == (1, None)
+    assert connected.feed() == {"A": "0"}
+
+
 def test_a_process_that_ends_before_the_cursor_moved_asks_for_the_page_again(
     connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,39 @@ def test_an_answer_that_is_being_written_is_waited_for(scheduled: Scheduled) -> 
     assert scheduled.feed() == {"A": "12"}
 
 
+def test_a_refused_request_is_asked_anew(scheduled: Scheduled) -> None:
+    scheduled.office.export.cards = [Card(1, "A", "12")]
+    scheduled.office.export.refuses = "Uživatel nesmí exportovat XML."
+    scheduled.run()
+    (first,) = scheduled.waiting()
+    scheduled.task_runs()
+    scheduled.run()
+    assert scheduled.waiting() == []
+
+    scheduled.office.export.refuses = ""
+    scheduled.run()
+    (second,) = scheduled.waiting()
+    scheduled.task_runs()
+    scheduled.run()
+    assert second != first
+    assert scheduled.feed() == {"A": "12"}
+
+
+def test_a_request_that_would_be_written_otherwise_today_is_taken_back(scheduled: Scheduled) -> None:
+    scheduled.office.export.cards = [Card(number, f"P{number}", "1") for number in range(1, 6)]
+    scheduled.run()
+    (first,) = scheduled.waiting()
+    scheduled.task_runs()
+    path = scheduled.site.config_path
+    path.write_text(path.read_text(encoding="utf-8").replace("page: 2", "page: 3"), encoding="utf-8")
+    for _ in range(4):
+        scheduled.run()
+        scheduled.task_runs()
+    scheduled.run()
+    assert first not in scheduled.waiting()
+    assert len(scheduled.feed()) == 5
+
+
 def test_answers_to_requests_are_no_receipts(scheduled: Scheduled) -> None:
     scheduled.run()
     scheduled.task_runs()

@@ -136,6 +136,21 @@ def test_a_report_that_prints_nothing_is_told_and_not_taken_for_a_pdf(printing: 
     assert printing.shipped() == {}
 
 
+def test_one_invoice_that_cannot_be_printed_keeps_no_other_one_waiting(printing: Printing) -> None:
+    export = printing.office.export
+    export.bills = [Bill(95, "2601000005"), Bill(96, "2026/0006")]
+    export.unprintable = {95}
+    printing.run()
+    printing.run()
+    assert list(printing.shipped().values()) == [b"%PDF-1.7 invoice 96\n%%EOF\n"]
+    (story,) = [each for each in printing.site.story("2026/0006") if each.exchange.route == "printed"]
+    assert [posting.state for posting in story.postings] == ["sent"]
+
+    export.unprintable = set()
+    printing.run()
+    assert len(printing.shipped()) == 2
+
+
 def test_invoices_of_before_are_not_printed(printing: Printing) -> None:
     printing.configure(since="2026-11-20")
     printing.office.export.bills = [Bill(95, "2601000005", day="2026-11-19"), Bill(96, "2601000006")]
