@@ -32,14 +32,16 @@ class States:
     rules: tuple[tuple[Expression | None, str], ...]
 
     def applied(self, document: OrderState) -> OrderState:
-        """The document with the shop's state; None where no rule holds. Raises CannotWorkOut."""
+        """The document with the shop's state; None where no rule holds. Raises CannotWorkOut.
+
+        Conditions read user fields by their names, and the first document of an agenda by the name of that agenda.
+        """
         values = {name: getattr(document, name) for name in document.__struct_fields__}
-        properties = {each.name: each.value or "" for each in document.properties}
+        texts = {each.agenda: each.number or each.record_id or "" for each in reversed(document.documents)}
+        texts |= {each.name: each.value or "" for each in document.properties}
         for index, (condition, state) in enumerate(self.rules):
             try:
-                holds = condition is None or condition.evaluate(
-                    values, lambda name: properties.get(name, ""), None
-                )
+                holds = condition is None or condition.evaluate(values, lambda name: texts.get(name, ""), None)
             except (BadExpression, Unreadable) as error:
                 raise CannotWorkOut(error.message, ("states", str(index + 1), "when")) from error
             if holds:

@@ -144,6 +144,15 @@ def test_without_a_cursor_everything_is_asked_for_each_time(connected: Connected
     assert connected.asked() == [(1, None), (1, None)]
 
 
+def test_what_is_asked_for_can_be_chosen(connected: Connected) -> None:
+    connected.configure(
+        ask='cursor: none, settings: {code: A, storage: ZBOŽÍ, internet: "true", query: "Sel = 1"}'
+    )
+    connected.run()
+    assert connected.site.status().matters == ()
+    assert connected.asked() == [(1, None)]
+
+
 def test_every_request_has_ids_of_its_own(connected: Connected) -> None:
     connected.run()
     connected.run()

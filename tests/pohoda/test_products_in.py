@@ -186,3 +186,38 @@ def test_a_refused_file_holds_the_target_and_is_told_once_it_is_released(supplie
     supplier.site.do("release", "cards")
     supplier.run()
     assert supplier.office.prices == {"A": "121"}
+
+
+def test_the_answer_to_a_file_says_nothing_of_the_next_one_that_waits_for_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    office = CardsOffice(tmp_path / "books.jsonl")
+    supplier = Supplier(TestSite(folder), office)
+    text = supplier.site.config_path.read_text(encoding="utf-8")
+    text = text.replace("endpoints:\n", "endpoints:\n  share: {type: local, path: share}\n", 1)
+    text = text.replace(
+        "    endpoint: office\n",
+        "    endpoint: share\n    folder: in\n    file_name: cards.xml\n    answers: {folder: out}\n",
+    )
+    supplier.site.config_path.write_text(text, encoding="utf-8")
+    requests, answers = folder / "share" / "in", folder / "share" / "out"
+    answers.mkdir(parents=True)
+
+    # given a file that POHODA has read, and a newer one that waits for its name
+    supplier.lists(A="100")
+    supplier.run()
+    first = (requests / "cards.xml").read_bytes()
+    supplier.lists(A="200")
+    supplier.run()
+    assert (requests / "cards.xml").read_bytes() == first
+
+    # when the answer to the first one comes
+    (answers / "cards.xml").write_bytes(office.answered(first, Way.FINE, check_duplicity=True))
+    supplier.run()
+    supplier.run()
+
+    # then the newer one gets the name
+    newer = (requests / "cards.xml").read_bytes()
+    assert b">200<" in newer
+    office.answered(newer, Way.FINE, check_duplicity=True)
+    assert office.prices == {"A": "200"}
