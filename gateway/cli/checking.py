@@ -115,7 +115,7 @@ def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
 
 
 def _check_config(session: Session) -> _Result:
-    from gateway.exchange.site import prepare_routes
+    from gateway.exchange.prepared import prepare_routes
 
     name = str(session.config_path)
     try:

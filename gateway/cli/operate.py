@@ -68,7 +68,7 @@ def _standing(posting: PostingStory) -> str:
 
 
 def _tell_plan(session: Session) -> None:
-    from gateway.exchange.site import prepare_route
+    from gateway.exchange.prepared import prepare_route
 
     config, terminal = session.config(), session.terminal
     problems = list(config.problems)

@@ -28,10 +28,11 @@ from gateway.exchange import alerts, retention
 from gateway.exchange.dispatch import ship
 from gateway.exchange.holds import held_reason
 from gateway.exchange.intake import Waiting
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.reading import read_route
 from gateway.exchange.requests import carry_out_open
 from gateway.exchange.sent import delay
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.site import Site
 from gateway.exchange.slots import close_slot, open_slot
 from gateway.store import tables
 from gateway.store.lanes import Done, DrainResult, RetryAt

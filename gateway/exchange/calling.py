@@ -17,10 +17,10 @@ from gateway.endpoints import Service
 from gateway.errors import EndpointError, EndpointRefused, HostUnreachable
 from gateway.exchange.holds import held_reason
 from gateway.exchange.partners import NoConnectionFree
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.reading import recover
 from gateway.exchange.sent import FIRST_DELAY, LONGEST_DELAY, mark_sent
 from gateway.exchange.shipping import BATCH, OPEN, WAITS, Due, NotReached, Shipping
-from gateway.exchange.site import PreparedRoute
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing, StoredBlob
 from gateway.store.lanes import Again, Done, DrainResult, RetryAt, WaitUntil

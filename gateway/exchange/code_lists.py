@@ -22,7 +22,7 @@ from gateway.diagnostics import Problem, Span
 from gateway.documents import Request
 from gateway.endpoints import Service
 from gateway.errors import ProblemsFound
-from gateway.exchange.site import prepare_request
+from gateway.exchange.prepared import prepare_request
 from gateway.exchange.writing import assemble
 from gateway.library import similar
 from gateway.mapping.paths import Element

@@ -6,7 +6,8 @@ from gateway.exchange.calling import Caller
 from gateway.exchange.courier import Courier
 from gateway.exchange.feeds import sources_of
 from gateway.exchange.offering import work_out
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.store.lanes import Done, DrainResult, WaitUntil
 from gateway.store.ledger import LaneLease
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, delete, func, select, update
 from gateway.exchange.catalogue import document_ids
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.planning import Plan, PlannedDelivery, Record
-from gateway.exchange.site import PreparedRoute
+from gateway.exchange.prepared import PreparedRoute
 from gateway.store import tables
 from gateway.store.blobs import Blobs, StoredBlob
 from gateway.store.ledger import in_chunks, insert_into, tell

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, literal, or_, s
 from gateway.diagnostics import Problem
 from gateway.documents import Product, ProductPrice, StockLevel, decode
 from gateway.exchange.failed import problems_as_json
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.offers import Known
 from gateway.store import tables
 from gateway.store.ledger import in_chunks, insert_into

@@ -25,8 +25,9 @@ from gateway.endpoints import Entry, Outcome, Source, cannot_be_asked_for
 from gateway.errors import EndpointError, GatewayError, PartnerRefused
 from gateway.exchange import failed
 from gateway.exchange.files import is_unfinished
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.room import Room
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.site import Site
 from gateway.mapping import wholeness
 from gateway.store import tables
 from gateway.store.blobs import StoredBlob

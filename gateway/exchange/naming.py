@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.errors import UsageError
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.prepared import PreparedRoute
+from gateway.exchange.site import Site
 from gateway.store import tables
 
 PARKED = ("failed", "in_doubt", "deferred")

@@ -36,7 +36,8 @@ from gateway.exchange.feeds import (
 )
 from gateway.exchange.holds import held_reason, write_hold
 from gateway.exchange.planning import PlannedDelivery
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.exchange.writing import assemble, faults_of, file_name, written_of
 from gateway.offers import CannotWorkOut, Known, LeftOut
 from gateway.rendering import Identity, Rendered

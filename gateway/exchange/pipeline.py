@@ -21,7 +21,8 @@ from gateway.exchange.asking import is_whole_round
 from gateway.exchange.catalogue import PostingFact
 from gateway.exchange.files import described
 from gateway.exchange.planning import Plan, Planner, Record
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.prepared import PreparedRoute
+from gateway.exchange.site import Site
 from gateway.offers import CannotWorkOut
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway.diagnostics import Problem
 from gateway.documents import KINDS, Document, OrderState, decode, differences, encode, fingerprint, is_cancelled
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
-from gateway.exchange.site import PreparedRoute, PreparedTarget
+from gateway.exchange.prepared import PreparedRoute, PreparedTarget
 from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
 from gateway.rendering import Identity, Rendered
 

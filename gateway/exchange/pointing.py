@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, select
 from gateway.diagnostics import Problem, Span
 from gateway.documents import decode
 from gateway.errors import GatewayError
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing

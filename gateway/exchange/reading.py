@@ -17,8 +17,9 @@ from gateway.exchange.holds import LOGIN_ATTEMPTS, held_reason, hold_for_refusal
 from gateway.exchange.intake import Intake, Waiting
 from gateway.exchange.partners import NoConnectionFree
 from gateway.exchange.pipeline import process
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.room import disk_problem
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, insert_into
 from gateway.telemetry import emit

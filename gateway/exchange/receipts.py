@@ -24,8 +24,9 @@ from gateway.exchange.holds import write_hold
 from gateway.exchange.offer_answers import settle_offers
 from gateway.exchange.planning import Record
 from gateway.exchange.pointing import Pointer
+from gateway.exchange.prepared import PreparedRoute, PreparedTarget
 from gateway.exchange.sent import delay, mark_sent
-from gateway.exchange.site import PreparedRoute, PreparedTarget, Site
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, insert_into, tell
 from gateway.telemetry import emit

@@ -21,12 +21,13 @@ from gateway.exchange.naming import (
     scope_of,
     targets_of,
 )
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.reading import read_route
 from gateway.exchange.receipts import UNANSWERED
 from gateway.exchange.retrying import WAITING, retry_posting, send_anew
 from gateway.exchange.sent import mark_sent
 from gateway.exchange.settlement import answering_targets
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import tell
 

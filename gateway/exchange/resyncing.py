@@ -9,7 +9,8 @@ from sqlalchemy import Row, update
 from gateway.errors import UsageError
 from gateway.exchange.feeds import all_pending, forget_told, has_pending, sources_of, tell_carried_again
 from gateway.exchange.naming import Arguments, Step, names
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import tell
 

@@ -15,10 +15,11 @@ from gateway.exchange import drafts, failed
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
 from gateway.exchange.planning import PlannedDelivery
+from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.resyncing import tell_again
 from gateway.exchange.sent import mark_sent
 from gateway.exchange.settlement import answering_targets
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.site import Site
 from gateway.exchange.writing import Written, assemble, file_name, render
 from gateway.rendering import Identity
 from gateway.store import tables

@@ -12,9 +12,10 @@ from gateway.errors import EndpointError, HostUnreachable, PartnerRefused
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.holds import LOGIN_ATTEMPTS, hold_for_refusal
 from gateway.exchange.matters import first_problem
+from gateway.exchange.prepared import PreparedTarget
 from gateway.exchange.reading import endpoint_problem
 from gateway.exchange.sent import LONGEST_DELAY, delay
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import RetryAt
 from gateway.store.ledger import LaneLease, tell

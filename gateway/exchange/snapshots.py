@@ -18,7 +18,8 @@ from gateway.documents import Document, encode, fingerprint
 from gateway.exchange import drafts
 from gateway.exchange.feeds import sources_of
 from gateway.exchange.planning import Record
-from gateway.exchange.site import PreparedRoute, Site
+from gateway.exchange.prepared import PreparedRoute
+from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, in_chunks, insert_into
 

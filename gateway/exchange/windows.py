@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from gateway.clock import to_text
 from gateway.documents import decode
-from gateway.exchange.site import PreparedTarget, Site
+from gateway.exchange.prepared import PreparedTarget
+from gateway.exchange.site import Site
 from gateway.exchange.writing import Written, assemble, render
 from gateway.rendering import Identity, Rendered
 from gateway.store import tables

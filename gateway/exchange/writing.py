@@ -14,7 +14,7 @@ from gateway.errors import ProblemsFound
 from gateway.rendering import Identity, Rendered, Schema, Template
 
 if TYPE_CHECKING:  # a conversion starts without the ledger
-    from gateway.exchange.site import PreparedTarget
+    from gateway.exchange.prepared import PreparedTarget
 
 CHECKED_AT_ONCE = 64
 """Records that are checked against a schema in one go."""

@@ -11,7 +11,8 @@ import pytest
 from gateway.config import Config, load
 from gateway.diagnostics import render_all
 from gateway.errors import ProblemsFound
-from gateway.exchange.site import Site, prepare_route
+from gateway.exchange.prepared import prepare_route
+from gateway.exchange.site import Site
 from tests.config.conftest import Written
 
 SITE = """\
@@ -106,6 +107,11 @@ def test_a_rule_that_does_not_compile_is_told_with_its_place(site: Written) -> N
             "    offers: {mode: full}\n",
             "",
             "error[C007]: `feed` is told of products and has no `offers:`",
+        ),
+        (
+            "    mapping: pohoda/product\n",
+            "    mapping: pohoda/product\n    max_new: 100\n",
+            "error[C007]: `max_new` is for what is sent once; of products only the newest counts",
         ),
         (
             "    mapping: pohoda/product\n",

@@ -10,7 +10,7 @@ import pytest
 from gateway import library
 from gateway.config import load
 from gateway.config.asking import AskModel
-from gateway.exchange.site import prepare_route
+from gateway.exchange.prepared import prepare_route
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "pohoda-out.md").read_text(encoding="utf-8")
