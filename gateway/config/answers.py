@@ -13,6 +13,9 @@ from gateway.endpoints.base import KEEP
 INTO_DONE = AfterWork(action="move", folder="done")
 """The after-work action where nothing is said."""
 
+ASKED = "ask-"
+"""How the names of requests begin: the answers to them are no receipts."""
+
 _GIVE_UP = timedelta(minutes=10)
 
 
@@ -53,7 +56,7 @@ def answers_spec(
         pickup=Pickup(
             folder=model.folder or "",
             files=tuple(model.files),
-            skip=("ask-*",),
+            skip=(f"{ASKED}*",),
             after=model.after.work() if model.after else after,
         ),
         give_up=_GIVE_UP,

@@ -57,11 +57,6 @@ class PrintSpec:
     settings: dict[str, Any]
     span: Span | None
 
-    def where(self, location: Any) -> Span | None:
-        """The place of the request in config.yaml, for problems of its template."""
-        del location
-        return self.span
-
 
 @dataclass(frozen=True)
 class AskSpec:
@@ -80,11 +75,6 @@ class AskSpec:
     within: timedelta
     span: Span | None
     folders: tuple[Dropoff, Pickup] | None = None
-
-    def where(self, location: Any) -> Span | None:
-        """The place of the request in config.yaml, for problems of its template."""
-        del location
-        return self.span
 
 
 def ask_spec(

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from gateway.clock import Clock
+from gateway.config.answers import ASKED
 from gateway.config.asking import AskSpec
 from gateway.documents import Request
 from gateway.endpoints import Entry, Memory, Outcome
@@ -26,8 +27,6 @@ from gateway.rendering.asking import Asking, NotAPage, Page
 
 _CURSOR, _NEXT, _ASKED = "cursor", "next", "asked"
 _WHOLE = "-whole.xml"
-PREFIX = "ask-"
-"""How the names of requests begin: nobody else reads the answers to them."""
 
 
 class _Cursor(msgspec.Struct, frozen=True):
@@ -164,7 +163,7 @@ class AskSource:
 
     def _name(self, cursor: _Cursor) -> str:
         kind = self._spec.template.rpartition("/")[2].removeprefix("request-")
-        return f"{PREFIX}{kind}-{self._clock.now().strftime('%Y%m%d%H%M%S%f')}-{cursor.id_from}.xml"
+        return f"{ASKED}{kind}-{self._clock.now().strftime('%Y%m%d%H%M%S%f')}-{cursor.id_from}.xml"
 
     def _remember(self, name: str, request: bytes) -> None:
         """Before anybody can see the request, so that it is found again and cleared away."""

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select, update
 
-from gateway.diagnostics import Problem
 from gateway.endpoints import Service
 from gateway.errors import EndpointError, EndpointRefused, HostUnreachable
 from gateway.exchange.holds import held_reason
@@ -89,8 +88,7 @@ class Caller(Shipping):
                 raise NotReached(error, waits) from error
             return waits
         except BlobMissing as error:
-            problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
-            self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
+            self._has_no_bytes(row, error)
         return None
 
     def _begin(self, row: Due, place: str) -> bool:

@@ -156,8 +156,7 @@ class Courier(Shipping):
                 side.discard(staged)
             return waits
         except BlobMissing as error:
-            problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
-            self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
+            self._has_no_bytes(row, error)
         return None
 
     def _lies_there(self, side: Target, row: Due) -> bool:

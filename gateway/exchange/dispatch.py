@@ -14,9 +14,12 @@ from gateway.store.ledger import LaneLease
 
 def ship(site: Site, target: PreparedTarget, lease: LaneLease | None = None) -> DrainResult:
     """One turn on the lane of a target."""
-    if target.spec.offers is not None and not sources_of(site, target):
-        return Done()  # a route of it is in rehearsal or broken: nothing leaves, also not what was drafted before
-    again = work_out(site, target, lease)
+    again = None
+    if target.spec.offers is not None:
+        sources = sources_of(site, target)
+        if not sources:  # a route of it is in rehearsal or broken: also what was drafted before stays
+            return Done()
+        again = work_out(site, target, sources, lease)
     way = Caller if target.spec.is_service else Courier
     outcome = way(site, target, lease).drain()
     return WaitUntil(again) if again is not None and isinstance(outcome, Done) else outcome

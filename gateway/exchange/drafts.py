@@ -127,6 +127,20 @@ def insert_deliveries(
     return [str(row["id"]) for row in rows]
 
 
+def add_deliveries(
+    connection: Connection,
+    route: str,
+    exchange_id: str,
+    deliveries: Sequence[PlannedDelivery],
+    stored: Sequence[StoredBlob],
+    now: str,
+) -> list[str]:
+    """Write deliveries beside those that an exchange has already; returns their ids."""
+    mine = select(func.count()).select_from(tables.delivery).where(tables.delivery.c.exchange_id == exchange_id)
+    already = connection.execute(mine).scalar_one()
+    return insert_deliveries(connection, route, exchange_id, deliveries, stored, already, now)
+
+
 def set_aside(
     connection: Connection, route: PreparedRoute, exchange_id: str, records: Sequence[Record], now: str
 ) -> None:

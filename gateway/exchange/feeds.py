@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Row, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from gateway.diagnostics import Problem
 from gateway.documents import Product, ProductPrice, StockLevel, decode
@@ -95,12 +107,15 @@ def known_of(connection: Connection, sources: Sources, codes: Sequence[str]) -> 
 
 def _together(sku: str, rows: Sequence[Row[Any]]) -> Known:
     """The rows of one code. Where an origin counts a warehouse apart, its card there says nothing of pieces."""
-    counted = {(row.merchant, row.origin, _warehouse(row)) for row in rows if row.kind == "stock"}
+    documents = [(row, decode(row.kind, row.body)) for row in rows]
+    counted = {
+        (row.merchant, row.origin, each.warehouse) for row, each in documents if isinstance(each, StockLevel)
+    }
     products: dict[bool, list[Product]] = {True: [], False: []}
     stock: dict[bool, list[StockLevel]] = {True: [], False: []}
     prices = []
-    for row in rows:
-        document, is_gone = decode(row.kind, row.body), row.gone_at is not None
+    for row, document in documents:
+        is_gone = row.gone_at is not None
         if isinstance(document, Product):
             if (row.merchant, row.origin, document.warehouse) in counted:
                 document = replace(document, quantity=None, reserved=None)
@@ -117,11 +132,6 @@ def _together(sku: str, rows: Sequence[Row[Any]]) -> Known:
         gone_products=tuple(products[True]),
         gone_stock=tuple(stock[True]),
     )
-
-
-def _warehouse(row: Row[Any]) -> str:
-    document = decode(row.kind, row.body)
-    return document.warehouse if isinstance(document, StockLevel) else ""
 
 
 def _ours(sources: Sources) -> Any:
@@ -187,15 +197,8 @@ def no_longer_pending(connection: Connection, target: str, codes: Mapping[str, s
 
 def pending_again(connection: Connection, target: str, deliveries: Sequence[str]) -> None:
     """The codes that these files carry are worked out once more."""
-    delivery = tables.delivery
     for chunk in in_chunks(deliveries):
-        codes = (
-            select(literal(target), _offer.c.sku, delivery.c.exchange_id)
-            .join(delivery, delivery.c.id == _offer.c.delivery_id)
-            .where(_offer.c.target == target, _offer.c.state == "drafted", _offer.c.delivery_id.in_(chunk))
-        )
-        statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
-        connection.execute(statement.on_conflict_do_nothing())
+        _carried_pending(connection, target, _offer.c.state == "drafted", _offer.c.delivery_id.in_(chunk))
 
 
 def wait_for(connection: Connection, target: str, codes: Sequence[str], exchange_id: str) -> None:
@@ -207,34 +210,36 @@ def wait_for(connection: Connection, target: str, codes: Sequence[str], exchange
 
 def tell_carried_again(connection: Connection, target: str, delivery_id: str) -> None:
     """What a file carries counts as not told, and is worked out at once."""
-    carried = (_offer.c.target == target) & (_offer.c.delivery_id == delivery_id)
-    codes = list(connection.execute(select(_offer.c.sku).where(carried)).scalars())
-    delivery = tables.delivery
-    exchange = connection.execute(select(delivery.c.exchange_id).where(delivery.c.id == delivery_id)).scalar_one()
-    wait_for(connection, target, [str(sku) for sku in codes], str(exchange))
-    connection.execute(update(_offer).where(carried).values(delivered=None))
+    carried = _offer.c.delivery_id == delivery_id
+    _carried_pending(connection, target, carried)
+    connection.execute(update(_offer).where(_offer.c.target == target, carried).values(delivered=None))
     connection.execute(update(_feed).where(_feed.c.target == target).values(built_at=None))
 
 
 def all_pending(connection: Connection, target: str, sources: Sources) -> None:
     """Every code of the catalogue is worked out anew for a target, and so is every code that it was told of."""
-    _told_pending(connection, target)
-    codes = (
+    _carried_pending(connection, target)
+    _select_pending(
+        connection,
         select(literal(target), _snapshot.c.sku, func.max(_snapshot.c.exchange_id))
         .where(_ours(sources))
-        .group_by(_snapshot.c.sku)
+        .group_by(_snapshot.c.sku),
     )
-    statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
-    connection.execute(statement.on_conflict_do_nothing())
 
 
-def _told_pending(connection: Connection, target: str) -> None:
+def _carried_pending(connection: Connection, target: str, *conditions: ColumnElement[bool]) -> None:
+    """The codes that files have carried to the target and that fit."""
     delivery = tables.delivery
-    codes = (
+    _select_pending(
+        connection,
         select(_offer.c.target, _offer.c.sku, delivery.c.exchange_id)
         .join(delivery, delivery.c.id == _offer.c.delivery_id)
-        .where(_offer.c.target == target)
+        .where(_offer.c.target == target, *conditions),
     )
+
+
+def _select_pending(connection: Connection, codes: Select[Any]) -> None:
+    """(target, code, exchange); one that waits already goes on waiting for what it waits for."""
     statement = insert_into(connection, _pending).from_select(["target", "sku", "exchange_id"], codes)
     connection.execute(statement.on_conflict_do_nothing())
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from gateway.clock import from_text
 from gateway.diagnostics import Problem, plural
@@ -30,7 +30,6 @@ from gateway.exchange.feeds import (
     pending_again,
     pending_block,
     route_of,
-    sources_of,
     told_count,
     write_offers,
 )
@@ -42,7 +41,7 @@ from gateway.exchange.writing import assemble, faults_of, file_name, written_of
 from gateway.offers import CannotWorkOut, Known, LeftOut
 from gateway.rendering import Identity, Rendered
 from gateway.store import tables
-from gateway.store.ledger import LaneLease, in_chunks, tell
+from gateway.store.ledger import LaneLease, in_chunks, insert_into, tell
 from gateway.telemetry import emit
 
 _feed, _delivery, _exchange = tables.feed, tables.delivery, tables.exchange
@@ -52,12 +51,13 @@ _FEW = 20
 _UNSENT = ("drafted", "deferred", "failed")
 
 
-def work_out(site: Site, target: PreparedTarget, lease: LaneLease | None = None) -> datetime | None:
-    """Draft what a target is to be told; the moment to come again where it is too early, else None."""
-    if target.spec.offers is None or held_reason(site, f"target:{target.spec.id}") is not None:
+def work_out(
+    site: Site, target: PreparedTarget, sources: Sources, lease: LaneLease | None = None
+) -> datetime | None:
+    """Draft what a target of offers is to be told; the moment to come again where it is too early, else None."""
+    if held_reason(site, f"target:{target.spec.id}") is not None:
         return None
-    sources = sources_of(site, target)
-    return Offering(site, target, sources, lease).work() if sources else None
+    return Offering(site, target, sources, lease).work()
 
 
 class Offering:
@@ -77,8 +77,8 @@ class Offering:
 
     def work(self) -> datetime | None:
         """As `work_out`."""
-        with self._site.ledger.write(self._lease) as connection:
-            state = self._state(connection)
+        state = self._state()
+        with self._site.ledger.read() as connection:
             waiting = has_pending(connection, self._id)
         if not waiting:
             return None
@@ -91,16 +91,19 @@ class Offering:
             self._draft(run)
         return None
 
-    def _state(self, connection: Connection) -> Row[Any]:
+    def _state(self) -> Row[Any]:
         """How far the target is. With other rules or another template every code is worked out anew."""
-        version = self._version()
-        row = connection.execute(select(_feed).where(_feed.c.target == self._id)).one_or_none()
-        if row is None:
-            connection.execute(insert(_feed).values(target=self._id, configuration=version))
-        if row is None or row.configuration != version:
-            connection.execute(update(_feed).where(_feed.c.target == self._id).values(configuration=version))
+        version, mine = self._version(), select(_feed).where(_feed.c.target == self._id)
+        with self._site.ledger.read() as connection:
+            row = connection.execute(mine).one_or_none()
+        if row is not None and row.configuration == version:
+            return row
+        statement = insert_into(connection, _feed).values(target=self._id, configuration=version)
+        renewed = {"configuration": version}
+        with self._site.ledger.write(self._lease) as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["target"], set_=renewed))
             all_pending(connection, self._id, self._sources)
-        return connection.execute(select(_feed).where(_feed.c.target == self._id)).one()
+            return connection.execute(mine).one()
 
     def _version(self) -> str:
         parts = [self._spec.version, self._target.template.version, str(self._target.spec.schema)]
@@ -247,15 +250,12 @@ class Offering:
         with self._site.ledger.write(self._lease) as connection:
             self._site.blobs.record(connection, stored)
             self._drop_unsent(connection, run.taken_back, now)
-            already = connection.execute(
-                select(func.count()).select_from(_delivery).where(_delivery.c.exchange_id == run.exchange_id)
-            ).scalar_one()
             emptied = update(_exchange).where(
                 _exchange.c.id == run.exchange_id, _exchange.c.emptied_at.is_not(None)
             )
             connection.execute(emptied.values(emptied_at=None))  # so that retention looks at it once more
             route = route_of(self._site, self._target)
-            ids = drafts.insert_deliveries(connection, route, run.exchange_id, planned, stored, already, now)
+            ids = drafts.add_deliveries(connection, route, run.exchange_id, planned, stored, now)
             carried = {sku: ids[index] for index, (_, codes) in enumerate(files) for sku in codes}
             full = self._spec.mode == "full"
             write_offers(connection, self._id, [*run.to_tell, *run.others], carried, now, full=full)

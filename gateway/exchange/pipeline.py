@@ -101,14 +101,14 @@ def _take_in(
 ) -> None:
     """An input of products, stock or prices goes into the catalogue."""
     taken = snapshots.draft_all(site, route, row.id, _records(route, path, row.input_name), BLOCK, lease)
-    now = site.ledger.now()
+    now, told = site.ledger.now(), snapshots.targets_of(site, route)
     with site.ledger.write(lease) as connection:
         whole = route.spec.ask is None or is_whole_round(str(row.input_name))
-        gone = snapshots.let_count(connection, site, route, row.id, now, whole=whole)
+        gone = snapshots.let_count(connection, site, route, row.id, now, told=told, whole=whole)
         columns = taken.as_columns()
         connection.execute(update(_exchange).where(_exchange.c.id == row.id).values(planned_at=now, **columns))
         tell(connection, now, "planned", exchange=row.id, counts=columns, gone=gone or None)
-        for target in snapshots.targets_of(site, route):
+        for target in told:
             site.lanes.wake(connection, f"ship:{target}")
     emit(
         "exchange_planned",

@@ -135,7 +135,9 @@ def prepare_target(config: Config, spec: TargetSpec) -> PreparedTarget:
 
 def prepare_request(config: Config, spec: AskSpec | PrintSpec) -> tuple[Template, Asking]:
     """Compile the request of a route that asks. Raises ProblemsFound."""
-    template = load_template(spec.template, settings=spec.settings, lookups={}, site=config.site, where=spec.where)
+    template = load_template(
+        spec.template, settings=spec.settings, lookups={}, site=config.site, where=lambda _: spec.span
+    )
     if template.kind != "request":
         message = f"`{spec.template}` writes {template.kind}s and no requests"
         raise ProblemsFound([Problem(code="C007", message=message, help="such as `pohoda-ask/request-stock`")])

@@ -7,18 +7,15 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from gateway.documents import decode
 from gateway.errors import UsageError
-from gateway.exchange import drafts
-from gateway.exchange.naming import Arguments, Step, known_route, resolve
-from gateway.exchange.planning import PlannedDelivery
+from gateway.exchange.anew import anew
+from gateway.exchange.naming import Arguments, Step, resolve
 from gateway.exchange.site import Site
-from gateway.exchange.writing import Written, file_name, render
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.ledger import new_exchange_id, tell
 
-_posting, _version, _document = tables.posting, tables.version, tables.document
+_posting = tables.posting
 _MAY = ("sent", "confirmed", "warned", "already_there", "rejected")
 
 
@@ -47,52 +44,36 @@ def resend(site: Site, actor: str, arguments: Arguments) -> list[Step]:
 
 
 def _do_resend(site: Site, actor: str, row: Row[Any]) -> str:
-    route = known_route(site, str(row.route))
-    target = next((each for each in route.targets if each.spec.id == row.target), None)
-    if target is None:
-        raise UsageError(f"the route {row.route} has no target {row.target} any more")
-    with site.ledger.read() as connection:
-        body, key = connection.execute(
-            select(_version.c.body, _document.c.key)
-            .join(_document, _document.c.id == _version.c.document_id)
-            .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
-        ).one()
-        last = connection.execute(
-            select(func.max(_posting.c.generation)).where(
-                _posting.c.document_id == row.document_id, _posting.c.target == row.target
-            )
-        ).scalar_one()
-    if body is None:
+    source = anew(site, row)
+    key, now = source.key, site.ledger.now()
+    if source.body is None:
         return f"the contents of {key} are not stored any more"
-    generation = int(last) + 1
-    identity = Identity.of(route.spec.origin, route.kind, key, generation)
-    written = render(target, decode(route.kind, body), identity, key)
-    if not isinstance(written, Written):
-        return f"{key} cannot be written: {written[0].message}"
-    now = site.ledger.now()
-    name = file_name(target.spec.file_name, route.spec.origin, route.kind, f"{key}-AGAIN{generation}", row.ordinal)
-    stored = site.blobs.store([written.alone], f"{row.id}.{new_exchange_id(site.clock.now())}.resent")
-    with site.ledger.write() as connection:
-        site.blobs.record(connection, stored)
-        exchange = str(row.exchange_id)
-        deliveries = select(func.count()).where(tables.delivery.c.exchange_id == exchange)
-        postings = select(func.count()).where(_posting.c.exchange_id == exchange)
-        (delivery,) = drafts.insert_deliveries(
-            connection,
-            route.spec.name,
-            exchange,
-            [PlannedDelivery(str(row.target), name, written.alone)],
-            stored,
-            connection.execute(deliveries).scalar_one(),
-            now,
+    with site.ledger.read() as connection:
+        generation = (
+            1
+            + connection.execute(
+                select(func.max(_posting.c.generation)).where(
+                    _posting.c.document_id == row.document_id, _posting.c.target == row.target
+                )
+            ).scalar_one()
         )
+    identity = Identity.of(source.route.spec.origin, source.route.kind, key, generation)
+    content = source.content(site, identity)
+    if not isinstance(content, bytes):
+        return f"{key} cannot be written: {content[0].message}"
+    name = source.name(f"{key}-AGAIN{generation}")
+    stored = site.blobs.store([content], f"{row.id}.{new_exchange_id(site.clock.now())}.resent")
+    with site.ledger.write() as connection:
+        exchange = str(row.exchange_id)
+        delivery = source.plan(connection, site, name, content, stored, now)
+        postings = select(func.count()).where(_posting.c.exchange_id == exchange)
         connection.execute(
             _posting.insert().values(
                 id=f"{exchange}.p{connection.execute(postings).scalar_one() + 1}",
                 document_id=row.document_id,
                 ordinal=row.ordinal,
                 exchange_id=exchange,
-                route=route.spec.name,
+                route=source.route.spec.name,
                 target=row.target,
                 generation=generation,
                 pack_id=identity.pack,
@@ -103,5 +84,5 @@ def _do_resend(site: Site, actor: str, row: Row[Any]) -> str:
             )
         )
         tell(connection, now, "resent", exchange=exchange, delivery=delivery, actor=actor, generation=generation)
-        site.lanes.urge(connection, target.lane)
+        site.lanes.urge(connection, source.target.lane)
     return f"{key} is on its way to {row.target} as {name}, under new ids"

@@ -11,16 +11,16 @@ from gateway.diagnostics import plural
 from gateway.documents import decode
 from gateway.endpoints import Look, Staged
 from gateway.errors import EndpointError, GatewayError, UsageError
-from gateway.exchange import drafts, failed
+from gateway.exchange import failed
+from gateway.exchange.anew import anew
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
-from gateway.exchange.planning import PlannedDelivery
 from gateway.exchange.prepared import PreparedRoute
 from gateway.exchange.resyncing import tell_again
 from gateway.exchange.sent import mark_sent
 from gateway.exchange.settlement import answering_targets
 from gateway.exchange.site import Site
-from gateway.exchange.writing import Written, assemble, file_name, render
+from gateway.exchange.writing import Written, assemble, render
 from gateway.rendering import Identity
 from gateway.store import tables
 from gateway.store.blobs import BlobMissing
@@ -205,32 +205,21 @@ def retry_posting(site: Site, actor: str, row: Row[tuple[object, ...]], *, send_
 
 def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     """Render a held or rejected version with today's template, and plan its delivery, under the ids it has."""
-    route = known_route(site, str(row.route))
-    target = next((t for t in route.targets if t.spec.id == row.target), None)
-    if target is None:
-        raise UsageError(f"the route {row.route} has no target {row.target} any more")
-    with site.ledger.read() as connection:
-        body, key = connection.execute(
-            select(_version.c.body, tables.document.c.key)
-            .join(tables.document, tables.document.c.id == _version.c.document_id)
-            .where(_version.c.document_id == row.document_id, _version.c.ordinal == row.ordinal)
-        ).one()
+    source = anew(site, row)
+    key = source.key
     newer = _newer(site, row) if row.state == "rejected" else None
     if newer is not None:
         return (
             f"{key} {newer} in the shop since it was rejected: this version is not sent; `gateway show {key}` "
             f"tells of the newer one, `gateway release {row.id} --drop` settles this one"
         )
-    if body is None:
+    if source.body is None:
         return f"the contents of {key} are not stored any more; `gateway release {key} --drop` settles it"
-    identity = Identity(pack=str(row.pack_id), item=str(row.item_id), origin=route.spec.origin)
-    written = render(target, decode(route.kind, body), identity, key)
-    if not isinstance(written, Written):
-        return f"{key} still cannot be written: {written[0].message}"
-    now = site.ledger.now()
-    name = file_name(target.spec.file_name, route.spec.origin, route.kind, key, int(row.ordinal))
-    content = _file_of(site, row) if route.ships_files else written.alone
-    delivery = PlannedDelivery(str(row.target), name, content)
+    origin = source.route.spec.origin
+    content = source.content(site, Identity(pack=str(row.pack_id), item=str(row.item_id), origin=origin))
+    if not isinstance(content, bytes):
+        return f"{key} still cannot be written: {content[0].message}"
+    now, name = site.ledger.now(), source.name(key)
     stored = site.blobs.store([content], f"{row.id}.{new_exchange_id(site.clock.now())}.released")
     with site.ledger.write() as connection:
         taken = connection.execute(
@@ -240,15 +229,10 @@ def send_anew(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         ).rowcount
         if not taken:
             return f"{key} is not {row.state} any more: a newer version came; `gateway show {key}`"
-        site.blobs.record(connection, stored)
-        exchange = str(row.exchange_id)
-        count = len(connection.execute(select(_delivery.c.id).where(_delivery.c.exchange_id == exchange)).all())
-        (delivery_id,) = drafts.insert_deliveries(
-            connection, route.spec.name, exchange, [delivery], stored, count, now
-        )
-        connection.execute(update(_posting).where(_posting.c.id == row.id).values(delivery_id=delivery_id))
-        tell(connection, now, "released", exchange=exchange, delivery=delivery_id, actor=actor)
-        site.lanes.urge(connection, target.lane)
+        delivery = source.plan(connection, site, name, content, stored, now)
+        connection.execute(update(_posting).where(_posting.c.id == row.id).values(delivery_id=delivery))
+        tell(connection, now, "released", exchange=str(row.exchange_id), delivery=delivery, actor=actor)
+        site.lanes.urge(connection, source.target.lane)
     return f"{key} is on its way to {row.target} as {name}"
 
 
@@ -383,13 +367,6 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
             .where(_delivery.c.id == row.id, _delivery.c.state == "failed")
             .values(content_sha256=stored[0].sha256, size=stored[0].size)
         )
-
-
-def _file_of(site: Site, row: Row[tuple[object, ...]]) -> bytes:
-    """The file that came, for what is shipped as it is."""
-    with site.ledger.read() as connection:
-        digest = select(_exchange.c.input_sha256).where(_exchange.c.id == row.exchange_id)
-        return site.blobs.read(str(connection.execute(digest).scalar_one()))
 
 
 def _urge(site: Site, row: Row[tuple[object, ...]]) -> str:

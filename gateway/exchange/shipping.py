@@ -17,6 +17,7 @@ from gateway.exchange.reading import endpoint_problem
 from gateway.exchange.sent import LONGEST_DELAY, delay
 from gateway.exchange.site import Site
 from gateway.store import tables
+from gateway.store.blobs import BlobMissing
 from gateway.store.lanes import RetryAt
 from gateway.store.ledger import LaneLease, tell
 from gateway.telemetry import emit
@@ -149,6 +150,10 @@ class Shipping:
             reason=error.message,
         )
         return RetryAt(at, error.message)
+
+    def _has_no_bytes(self, row: Due, error: BlobMissing) -> None:
+        problem = Problem(code="G007", message=str(error), help=f"`gateway retry {row.id}` writes it anew")
+        self._note(row, "failed", only_from=OPEN, problem=problem, told="failed")
 
     def _note(
         self,

@@ -135,10 +135,7 @@ def _known(connection: Connection, route: PreparedRoute, keys: Sequence[str]) ->
     for chunk in in_chunks(keys):
         rows = connection.execute(
             select(_snapshot.c.key, _snapshot.c.fingerprint, _snapshot.c.gone_at).where(
-                _snapshot.c.merchant == route.spec.merchant,
-                _snapshot.c.origin == route.spec.origin,
-                _snapshot.c.kind == route.kind,
-                _snapshot.c.key.in_(chunk),
+                _of_route(route), _snapshot.c.key.in_(chunk)
             )
         )
         found.update({row.key: row for row in rows})
@@ -158,16 +155,23 @@ def _drafted(connection: Connection, exchange_id: str, keys: Sequence[str]) -> d
 
 
 def let_count(
-    connection: Connection, site: Site, route: PreparedRoute, exchange_id: str, now: str, *, whole: bool
+    connection: Connection,
+    site: Site,
+    route: PreparedRoute,
+    exchange_id: str,
+    now: str,
+    *,
+    told: Sequence[str],
+    whole: bool,
 ) -> int:
     """The drafts become the catalogue, and what changed waits for the targets. Returns how many keys are gone.
 
-    whole: whether the input is all that there is, and not a page of it.
+    told: the targets (`targets_of`). whole: whether the input is all that there is, and not a page of it.
     """
-    spec, told = route.spec, targets_of(site, route)
+    spec = route.spec
     changed = (_draft.c.exchange_id == exchange_id) & _draft.c.body.is_not(None)
     mark_pending(connection, told, select(_draft.c.sku).where(changed).distinct(), exchange_id)
-    gone = _mark_gone(connection, site, route, exchange_id, now) if spec.complete and whole else 0
+    gone = _mark_gone(connection, site, route, exchange_id, now, told) if spec.complete and whole else 0
     seen = select(_draft.c.key).where(_draft.c.exchange_id == exchange_id, _draft.c.body.is_(None))
     connection.execute(
         update(_snapshot).where(_of_route(route), _snapshot.c.key.in_(seen)).values(route=spec.name)
@@ -211,7 +215,9 @@ def _of_route(route: PreparedRoute) -> ColumnElement[bool]:
     )
 
 
-def _mark_gone(connection: Connection, site: Site, route: PreparedRoute, exchange_id: str, now: str) -> int:
+def _mark_gone(
+    connection: Connection, site: Site, route: PreparedRoute, exchange_id: str, now: str, told: Sequence[str]
+) -> int:
     """The keys that its complete input lacks: all of the merchant, origin and kind but what another complete route
     brought last.
 
@@ -235,7 +241,7 @@ def _mark_gone(connection: Connection, site: Site, route: PreparedRoute, exchang
         & ~set_aside.exists()
     )
     codes = select(_snapshot.c.sku).where(lacking).distinct()
-    mark_pending(connection, targets_of(site, route), codes, exchange_id)
+    mark_pending(connection, told, codes, exchange_id)
     return connection.execute(update(_snapshot).where(lacking).values(gone_at=now)).rowcount
 
 

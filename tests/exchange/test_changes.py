@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import UsageError
-from gateway.exchange import retrying
+from gateway.exchange import anew
 from tests.exchange.conftest import TestSite
 from tests.exchange.shop import ShopOrder, export
 
@@ -240,7 +240,7 @@ def test_a_held_version_that_gave_way_is_not_sent(site: TestSite, monkeypatch: p
     site.drop("b.xml", CHANGED)
     site.run()
     posting = site.status().matters[0].do.split()[-1]
-    original = retrying.render
+    original = anew.render
 
     def meanwhile(*arguments: Any) -> Any:
         written = original(*arguments)
@@ -249,7 +249,7 @@ def test_a_held_version_that_gave_way_is_not_sent(site: TestSite, monkeypatch: p
         return written
 
     with monkeypatch.context() as patch:
-        patch.setattr(retrying, "render", meanwhile)
+        patch.setattr(anew, "render", meanwhile)
         (told,) = site.do("release", posting)
     site.run()
     assert told == "1001 is not held any more: a newer version came; `gateway show 1001`"

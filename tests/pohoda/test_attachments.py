@@ -177,6 +177,14 @@ def test_a_pdf_in_a_folder_belongs_to_the_invoice_in_its_name(folder: TestSite) 
     assert [(posting.key, posting.state) for posting in story.postings] == [("2601000005", "sent")]
 
 
+def test_a_pdf_that_is_sent_as_new_is_the_pdf(folder: TestSite) -> None:
+    folder.drop("FV_2026001.pdf", PDF, route="pdf")
+    folder.run()
+    folder.do("resend", "2026001")
+    folder.run()
+    assert list(shipped(folder).values()) == [PDF, PDF]
+
+
 def test_a_pdf_that_is_cut_is_not_shipped(folder: TestSite) -> None:
     folder.drop("FV_2601000005.pdf", PDF[:-6], route="pdf")
     folder.run()
