@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateway.cli.files import SUFFIXES, files_below, files_of_site, root_of, site_of
+from gateway import library
+from gateway.cli.files import SUFFIXES, descriptions_below, files_below, files_of_site, root_of, site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
 from gateway.diagnostics import Problem, Span, count_line, github_line, one_line, plural
@@ -95,6 +96,8 @@ def _check_site(session: Session) -> Iterator[_Result]:
     if session.config_path.exists() or session.config_path != Path("config.yaml"):
         config = _check_config(session)
     files = [_check_file(path, site) for folder in SUFFIXES for path in files_of_site(folder, site)]
+    places = library.search_path("mappings", site)
+    files += [_check_file(path, site) for place in places for path in descriptions_below(place)]
     if config is not None:
         told = {problem for _, _, found in files for problem in found}
         yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
@@ -106,7 +109,10 @@ def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
-        files = [file for folder in SUFFIXES for file in files_below(path, folder)] if path.is_dir() else [path]
+        files = [path]
+        if path.is_dir():
+            files = [file for folder in SUFFIXES for file in files_below(path, folder)]
+            files += descriptions_below(path)
         for file in files:
             if file.name in (session.config_path.name, "config.yaml"):
                 yield _check_config(Session(session.terminal, file))
@@ -152,7 +158,8 @@ def _check_file(path: Path, site: Path | None) -> _Result:
 
     name = shorten(path)
     checks = {".yaml": _check_mapping, ".yml": _check_mapping, ".j2": _check_template, ".xsd": _check_schema}
-    checker = checks.get(path.suffix)
+    described = {"api.yaml": _check_api}
+    checker = described.get(path.name) or checks.get(path.suffix)
     if checker is None:
         raise UsageError(f"{name}: only .yaml, .j2 and .xsd files can be checked")
     try:
@@ -169,6 +176,13 @@ def _check_mapping(path: Path, site: Path | None) -> tuple[str, tuple[Problem, .
     checked = list(run_tests(mapping, root=root_of(path), site=site))
     failures = tuple(problem for each in checked for problem in each.outcome.problems)
     return f"{mapping.kind.name}, {plural(len(checked), 'test')}", failures
+
+
+def _check_api(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+    from gateway.endpoints.api_description import read_description
+
+    description = read_description(path)
+    return f"API, {plural(len(description.lists), 'list')}", ()
 
 
 def _check_template(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:

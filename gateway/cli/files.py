@@ -23,8 +23,14 @@ def files_below(place: Path, folder: str) -> list[Path]:
     """The files of a kind below a folder; what a template includes is checked with that template."""
     found = sorted(place.rglob("*" + SUFFIXES[folder]))
     data = [path for path in found if path.suffix == ".yaml" and any(path.parent.glob("*.j2"))]
-    data += [path for path in found if folder == "mappings" and path.parent.name == "shared"]
+    if folder == "mappings":
+        data += [path for path in found if path.parent.name == "shared" or path.name in library.DESCRIPTIONS]
     return [path for path in found if not path.name.startswith("_") and path not in data]
+
+
+def descriptions_below(place: Path) -> list[Path]:
+    """What describes platforms below a folder, instead of being a mapping."""
+    return sorted(path for path in place.rglob("*.yaml") if path.name in library.DESCRIPTIONS)
 
 
 def files_of_site(folder: str, site: Path | None) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from gateway.errors import EndpointRefused, UsageError
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
     from gateway.config import Config
-    from gateway.config.routes import TargetSpec
+    from gateway.config.specs import TargetSpec
     from gateway.endpoints import Endpoint
 
 _PROGRAM = r"C:\Program Files (x86)\STORMWARE\POHODA\Pohoda.exe"

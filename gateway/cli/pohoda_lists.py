@@ -13,7 +13,7 @@ from gateway.errors import EndpointError, ProblemsFound, UsageError
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
     from gateway.config import Config
-    from gateway.config.routes import TargetSpec
+    from gateway.config.specs import TargetSpec
     from gateway.exchange.code_lists import CodeList, WrongCode
 
 

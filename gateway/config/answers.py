@@ -43,11 +43,16 @@ class AnswersSpec:
 
 
 def answers_spec(
-    model: AnswersModel, target: str, usual: timedelta, span: Span | None, mapping_span: Span | None
+    model: AnswersModel,
+    target: str,
+    mapping: str,
+    usual: timedelta,
+    span: Span | None,
+    mapping_span: Span | None,
 ) -> AnswersSpec:
     """The answers of the target of that id. usual: how often a source such as its endpoint is looked at.
 
-    Without a folder they come in the calls.
+    mapping: what reads them where nothing is said. Without a folder they come in the calls.
     """
     by_call = model.folder is None
     after = KEEP if by_call else INTO_DONE
@@ -60,7 +65,7 @@ def answers_spec(
             after=model.after.work() if model.after else after,
         ),
         give_up=_GIVE_UP,
-        mapping=model.mapping,
+        mapping=model.mapping or mapping,
         every=model.every or usual,
         within=model.within,
         take_away=model.take_away and not by_call,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gateway.clock import SystemClock
-from gateway.config.routes import RouteSpec
+from gateway.config.specs import RouteSpec
 from gateway.diagnostics import Problem
 from gateway.endpoints import AnyOptions
+from gateway.endpoints.api import ApiOptions
 from gateway.endpoints.ftp import FtpOptions
 from gateway.endpoints.http import HttpOptions, may_be_secret
 from gateway.endpoints.mserver import MServerOptions
@@ -76,7 +77,7 @@ def cautions(
                 span=file.span(("endpoints", name), key=True),
                 help="write `tls: explicit` if the server knows TLS (`gateway probe` tells)",
             )
-        if here and isinstance(options, HttpOptions) and options.tells_secrets_openly:
+        if here and isinstance(options, HttpOptions | ApiOptions) and options.tells_secrets_openly:
             yield Problem(
                 code="C010",
                 level="warning",

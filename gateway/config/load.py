@@ -17,8 +17,9 @@ from gateway import library, yamlfile
 from gateway.config.cautions import cautions, inline_secrets
 from gateway.config.masking import masked_file, masked_problem
 from gateway.config.model import ConfigModel
-from gateway.config.routes import Resolver, RouteSpec
+from gateway.config.routes import Resolver
 from gateway.config.secrets import fill_in
+from gateway.config.specs import RouteSpec
 from gateway.config.upkeep import AlertSpec, RetentionSpec, alert_spec, retention_spec
 from gateway.config.wording import arranged, word
 from gateway.diagnostics import Problem, Span
@@ -80,7 +81,7 @@ def load(path: Path) -> Config:
         alerts=alert_spec(model.alerts),
         retention=retention_spec(model.retention),
     )
-    routes = Resolver(model, [part.file for part in parts], problems).routes()
+    routes = Resolver(model, [part.file for part in parts], problems, site=site).routes()
     doubtful = [
         problem for part in parts for problem in cautions(part.file, part.inline, config.endpoints, routes)
     ]

@@ -137,6 +137,11 @@ class FromModel(Model):
     print: PrintModel | None = Field(
         default=None, description="a program that prints the invoices which the route's origin knows"
     )
+    list_: str | None = Field(
+        default=None,
+        alias="list",
+        description="which list of a shop's API is taken, such as `orders` (`type: api`)",
+    )
     folder: str = Field(default="", description="the folder on that endpoint")
     files: Annotated[list[str], BeforeValidator(_masks)] = Field(
         default=["*.xml"], min_length=1, description="one mask or several, such as `orders*.xml`"
@@ -250,7 +255,10 @@ class AnswersModel(Model):
     files: Annotated[list[str], BeforeValidator(_masks)] = Field(
         default=["*.xml"], min_length=1, description="the masks of the answers' names"
     )
-    mapping: str = Field(default="pohoda/response", description="a mapping of the kind `receipt`")
+    mapping: str | None = Field(
+        default=None,
+        description="a mapping of the kind `receipt`; default `pohoda/response`, of a shop's API `shop/answer`",
+    )
     every: Duration | None = Field(
         default=None, description="how often the folder is looked at; default 30 s, 5 min on a server"
     )

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from pathlib import Path
 
 from gateway import library
 from gateway.config.answers import INTO_DONE, AnswersSpec, answers_spec
-from gateway.config.asking import AskSpec, PrintSpec, ask_spec
+from gateway.config.asking import ask_spec
 from gateway.config.model import (
     AnswersModel,
     ConfigModel,
     ExpectModel,
+    FromModel,
     RouteModel,
     TargetModel,
     ToModel,
 )
-from gateway.config.offers import OffersSpec, offers_spec
+from gateway.config.offers import offers_spec
+from gateway.config.over_api import impossible_for_lists, impossible_for_writing, impossible_without_lists
 from gateway.config.over_http import (
     Impossible,
     impossible_for_a_feed,
@@ -27,13 +28,14 @@ from gateway.config.over_http import (
     impossible_for_uploads,
 )
 from gateway.config.schedule import Schedule
+from gateway.config.specs import Expectation, RouteSpec, TargetSpec
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import Dropoff, EndpointModel, Pickup
+from gateway.endpoints.api import ApiOptions
 from gateway.endpoints.base import KEEP
 from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.local import LocalOptions
 from gateway.endpoints.mserver import MServerOptions
-from gateway.offers import StateModel
 from gateway.rendering.identity import Implied
 from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
@@ -42,115 +44,12 @@ _REMOTE_INTERVAL = timedelta(minutes=5)
 _SCAN_INTERVAL = timedelta(seconds=30)
 
 
-@dataclass(frozen=True)
-class TargetSpec:
-    """One target of one route, everything resolved. `id` is unique in the site and names the lane `ship:<id>`.
-
-    own_settings, own_lookups: those of the target itself, without what the route adds.
-    """
-
-    id: str
-    endpoint: str
-    dropoff: Dropoff
-    file_name: str
-    window: timedelta | None
-    template: str
-    schema: str | None
-    settings: dict[str, Any]
-    lookups: dict[str, dict[str, str]]
-    own_settings: dict[str, Any]
-    own_lookups: dict[str, dict[str, str]]
-    spans: tuple[tuple[YamlFile, tuple[str | int, ...]], ...]
-    answers: AnswersSpec | None = None
-    offers: OffersSpec | None = None
-
-    @property
-    def lane(self) -> str:
-        """The lane that this target is shipped to on."""
-        return f"ship:{self.id}"
-
-    @property
-    def is_service(self) -> bool:
-        """Whether it is called and answers at once, instead of being a folder."""
-        return self.answers is not None and self.answers.by_call
-
-    @property
-    def replaces(self) -> bool:
-        """Whether each file takes the place of the one before, under the same name."""
-        return self.window is not None or (
-            self.offers is not None and self.offers.mode == "full" and self.has_fixed_name
-        )
-
-    @property
-    def has_fixed_name(self) -> bool:
-        """Whether all files get one name, so that each must wait until the one before was taken."""
-        return "{key}" not in self.file_name
-
-    def where(self, location: Sequence[str | int]) -> Span | None:
-        """The place in config.yaml of ("settings", NAME) or ("lookups", TABLE, KEY)."""
-        for file, base in self.spans:
-            at = (*base, *location)
-            if at in file.spans or at in file.keys:
-                return file.span(at, key=True)
-        file, base = self.spans[0]
-        return file.span(base)
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """An input is expected at least every so often; how much later it is a warning, and an error."""
-
-    every: timedelta
-    warn_after: timedelta
-    error_after: timedelta
-
-
-@dataclass(frozen=True)
-class RouteSpec:
-    """One route, everything resolved. `endpoint` is None where the route has its drop folder.
-
-    answers_of: the id of the target whose answers it reads; such a route stands in no configuration of its own.
-    by_call: they come in the calls that ship, so that there is no source to look at.
-    """
-
-    name: str
-    merchant: str
-    origin: str
-    endpoint: str | None
-    pickup: Pickup
-    give_up: timedelta
-    every: timedelta
-    schedule: Schedule | None
-    expect: Expectation | None
-    mapping: str
-    lookups: dict[str, dict[str, str]]
-    settings: dict[str, str]
-    totals: Literal["error", "warn"] | None
-    since: date | None
-    max_new: int | None
-    rehearsal: bool
-    on_change: Literal["hold", "ignore", "replace"] | None
-    on_cancel: Literal["hold", "ignore"]
-    to: tuple[TargetSpec, ...]
-    span: Span | None
-    mapping_span: Span | None
-    answers_of: str | None = None
-    by_call: bool = False
-    complete: bool = False
-    ask: AskSpec | PrintSpec | None = None
-    states: tuple[StateModel, ...] = ()
-
-    @property
-    def read_lane(self) -> str:
-        """The lane that this route's inputs are read on."""
-        return f"read:{self.merchant}/{self.origin}"
-
-
 class Resolver:
     """Follows the names between routes, targets, endpoints and merchants."""
 
-    def __init__(self, model: ConfigModel, files: list[YamlFile], problems: list[Problem]) -> None:
+    def __init__(self, model: ConfigModel, files: list[YamlFile], problems: list[Problem], *, site: Path) -> None:
         self._model = model
+        self._site = site
         self._files = files
         self._problems = problems
         self._merchants = self._all_merchants()
@@ -265,10 +164,10 @@ class Resolver:
                 self._cannot([asked], (*base, "from"))
                 return None
             ask, endpoint = asked
-        elif endpoint is not None and self._model.endpoints[endpoint].is_service:
-            self._cannot(impossible_for_a_source(endpoint), (*base, "from"))
+        elif endpoint is not None and self._cannot(self._not_from(endpoint, route.from_), (*base, "from")):
             return None
-        is_feed = endpoint is not None and isinstance(self._model.endpoints[endpoint], HttpOptions)
+        options = self._model.endpoints[endpoint] if endpoint else None
+        is_feed, is_list = isinstance(options, HttpOptions), isinstance(options, ApiOptions) and ask is None
         if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
             return None
         after = route.from_.after
@@ -280,9 +179,11 @@ class Resolver:
             pickup=Pickup(
                 folder=route.from_.folder,
                 files=tuple(route.from_.files),
-                after=after.work() if after else (KEEP if is_feed else INTO_DONE),
+                after=after.work() if after else (KEEP if is_feed or is_list else INTO_DONE),
                 sort=route.from_.sort,
                 done_file=route.from_.done_file,
+                listing=route.from_.list_,
+                since=route.since if is_list else None,
             ),
             give_up=route.from_.give_up,
             every=route.every or _usual_interval(self._model.endpoints[endpoint] if endpoint else None),
@@ -304,6 +205,15 @@ class Resolver:
             span=self._span(base, key=True),
             mapping_span=self._span((*base, "mapping")),
         )
+
+    def _not_from(self, endpoint: str, source: FromModel) -> list[Impossible]:
+        """What cannot be taken from that endpoint."""
+        options = self._model.endpoints[endpoint]
+        if isinstance(options, ApiOptions):
+            return impossible_for_lists(source, options, self._site)
+        if options.is_service:
+            return impossible_for_a_source(endpoint)
+        return impossible_without_lists(source, endpoint)
 
     def _merchant(self, route: RouteModel, base: tuple[str, ...]) -> str | None:
         if route.merchant is None:
@@ -348,7 +258,10 @@ class Resolver:
         own_settings = {**whose, **target.settings}
         if isinstance(options, HttpOptions) and self._cannot(impossible_for_uploads(target, options), at):
             return None
-        if isinstance(options, MServerOptions):
+        if isinstance(options, ApiOptions):
+            if self._cannot(impossible_for_writing(target, options, self._site), at):
+                return None
+        elif isinstance(options, MServerOptions):
             written_for = {**own_settings, **to.settings}.get("company_id")
             if self._cannot(impossible_for_calls(target, options, written_for), at):
                 return None
@@ -392,6 +305,7 @@ class Resolver:
             else answers_spec(
                 answers,
                 identity,
+                options.answered_by,
                 _usual_interval(options),
                 self._span((*at, "answers"), key=True),
                 self._span((*at, "answers", "mapping")),

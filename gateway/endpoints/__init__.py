@@ -1,7 +1,7 @@
 """The transports: where files are taken from and shipped to, and who is called.
 
 A new transport is one module with its options model and its endpoint class, and one line in `ENDPOINTS` here, or
-in `SERVICES` where it answers at once.
+in `SERVICES` where it answers at once, in `LISTS` where it has lists of records instead of folders.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from gateway.endpoints.api import ApiEndpoint, ApiOptions
 from gateway.endpoints.base import (
     AfterWork,
     Dropoff,
@@ -20,10 +21,12 @@ from gateway.endpoints.base import (
     Look,
     Memory,
     Outcome,
+    PagedSource,
     Pickup,
     Service,
     ServiceEndpoint,
     Source,
+    SourceEndpoint,
     Staged,
     Target,
     Traits,
@@ -38,7 +41,7 @@ from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.endpoints.mserver import MServerEndpoint, MServerOptions
 from gateway.endpoints.sftp import SftpEndpoint, SftpOptions
 
-AnyOptions = LocalOptions | FtpOptions | SftpOptions | HttpOptions | MServerOptions
+AnyOptions = LocalOptions | FtpOptions | SftpOptions | HttpOptions | ApiOptions | MServerOptions
 """The options of any endpoint."""
 
 EndpointModel = Annotated[AnyOptions, Field(discriminator="type")]
@@ -51,7 +54,12 @@ ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
     HttpOptions: lambda name, options, root: HttpEndpoint(name, options, root=root),
 }
 
+LISTS: dict[type[Any], Callable[[str, Any, Path], SourceEndpoint]] = {
+    ApiOptions: lambda name, options, root: ApiEndpoint(name, options, root=root),
+}
+
 SERVICES: dict[type[Any], Callable[[str, Any, Path], ServiceEndpoint]] = {
+    ApiOptions: lambda name, options, root: ApiEndpoint(name, options, root=root),
     MServerOptions: lambda name, options, root: MServerEndpoint(name, options, root=root),
 }
 
@@ -59,6 +67,11 @@ SERVICES: dict[type[Any], Callable[[str, Any, Path], ServiceEndpoint]] = {
 def open_endpoint(name: str, options: AnyOptions, root: Path) -> Endpoint:
     """The endpoint with folders that these options describe; nothing is connected yet."""
     return ENDPOINTS[type(options)](name, options, root)
+
+
+def open_source(name: str, options: AnyOptions, root: Path) -> SourceEndpoint:
+    """The endpoint with folders or lists that these options describe; nothing is connected yet."""
+    return LISTS[type(options)](name, options, root) if options.has_lists else open_endpoint(name, options, root)
 
 
 def open_service(name: str, options: AnyOptions, root: Path) -> ServiceEndpoint:
@@ -69,6 +82,7 @@ def open_service(name: str, options: AnyOptions, root: Path) -> ServiceEndpoint:
 __all__ = [
     "AfterWork",
     "AnyOptions",
+    "ApiOptions",
     "Dropoff",
     "Endpoint",
     "EndpointModel",
@@ -76,10 +90,12 @@ __all__ = [
     "Look",
     "Memory",
     "Outcome",
+    "PagedSource",
     "Pickup",
     "Service",
     "ServiceEndpoint",
     "Source",
+    "SourceEndpoint",
     "Staged",
     "Target",
     "Traits",
@@ -89,4 +105,5 @@ __all__ = [
     "name_trouble",
     "open_endpoint",
     "open_service",
+    "open_source",
 ]

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import BinaryIO, ClassVar, Literal, Protocol
+from typing import BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,10 +24,13 @@ _DEVICE_NAMES = frozenset(
 class EndpointOptions(BaseModel):
     """What every endpoint can be told; each endpoint adds its own.
 
-    is_service: its target side is a `Service`.
+    is_service: its target side is a `Service`. has_lists: its source side is lists of records, and no folder.
+    answered_by: the mapping that reads what is answered there, where nothing else is said.
     """
 
     is_service: ClassVar[bool] = False
+    has_lists: ClassVar[bool] = False
+    answered_by: ClassVar[str] = "pohoda/response"
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,6 +71,7 @@ class Entry:
     size: int | None = None
     modified: datetime | None = None
     whole: bool = False  # the protocol vouches for it: nobody needs to see whether it still grows
+    versioned: bool = False  # its name tells its content: what comes under the same name again is the same
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ class Pickup:
     """What a route takes from an endpoint, and what happens to it there afterwards.
 
     done_file: a pattern such as `{name}.done`; a file counts as there only once its done-file is there too.
-    skip: masks of files that somebody else takes.
+    skip: masks of files that somebody else takes. listing: which list of an API; since: only what was changed from
+    that day on is asked for there.
     """
 
     folder: str = ""
@@ -145,6 +150,8 @@ class Pickup:
     sort: Literal["oldest", "name"] = "oldest"
     done_file: str | None = None
     skip: tuple[str, ...] = ()
+    listing: str | None = None
+    since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,18 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give connections back. Never raises."""
+        ...
+
+
+@runtime_checkable
+class PagedSource(Source, Protocol):
+    """A source that lists page by page."""
+
+    def next_page(self) -> bool:
+        """Everything that was listed has been looked at: go on. Returns whether there is more to list.
+
+        What was begun and not put away yet is listed again. Raises EndpointError.
+        """
         ...
 
 
@@ -299,14 +318,33 @@ class Endpoint(Protocol):
         ...
 
 
-class ServiceEndpoint(Protocol):
-    """An endpoint whose target side is a service; it has no folders, so it is nobody's source."""
+class SourceEndpoint(Protocol):
+    """An endpoint that things are taken from."""
 
     name: str
     traits: Traits
 
-    def service(self) -> Service:
-        """The other side as a service."""
+    def source(self, pickup: Pickup, memory: Memory | None = None) -> Source:
+        """A folder or list as a source; without a memory, each one begins anew."""
+        ...
+
+    def probe(self) -> str:
+        """Connect and say in one line what was found. Raises EndpointError."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Never raises."""
+        ...
+
+
+class ServiceEndpoint(Protocol):
+    """An endpoint whose target side is a service; it has no folders."""
+
+    name: str
+    traits: Traits
+
+    def service(self, memory: Memory | None = None) -> Service:
+        """The other side as a service; memory: what it may remember of its receiver from call to call."""
         ...
 
     def probe(self) -> str:

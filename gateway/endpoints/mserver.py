@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from gateway.endpoints.base import EndpointOptions, Traits
+from gateway.endpoints.base import EndpointOptions, Memory, Traits
 from gateway.endpoints.http import HttpOptions
 from gateway.endpoints.http_answer import Answer
 from gateway.endpoints.http_client import HttpConnection
@@ -151,8 +151,8 @@ class MServerEndpoint:
         ca_file = root / options.ca_file if options.ca_file else None
         self._options = options.model_copy(update={"ca_file": ca_file, "instance": options.instance or name})
 
-    def service(self) -> MServer:
-        """The unit, as one that is called."""
+    def service(self, memory: Memory | None = None) -> MServer:
+        """The unit, as one that is called; it needs no memory."""
         return MServer(self.name, self._options)
 
     def probe(self) -> str:

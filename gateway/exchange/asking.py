@@ -79,7 +79,7 @@ class AskSource:
         self._clock = clock
         self._entry: Entry | None = None
         self._answer = b""
-        self.has_more = False
+        self._has_more = False
 
     def list(self) -> Iterable[Entry]:
         """The next page, asked for once; none where it holds no records.
@@ -98,7 +98,7 @@ class AskSource:
 
     def _ask(self) -> Entry | None:
         """Ask, and remember where the next page begins. An empty page moves the cursor at once."""
-        self.has_more = False
+        self._has_more = False
         cursor = self._cursor()
         asked = self._still_asked(cursor)
         name = asked.name if asked is not None else self._name(cursor)
@@ -153,9 +153,13 @@ class AskSource:
         self._finish(following.request, following.size)
         if outcome is not Outcome.FAILED:
             self._memory.put(_CURSOR, msgspec.json.encode(following.cursor).decode())
-        self.has_more = following.more and outcome is not Outcome.FAILED
+        self._has_more = following.more and outcome is not Outcome.FAILED
         self._memory.put(_NEXT, "")
         self._entry, self._answer = None, b""
+
+    def next_page(self) -> bool:
+        """Whether the page that was planned last has one after it; the cursor has moved with it."""
+        return self._has_more
 
     def close(self) -> None:
         """Give the connection back."""

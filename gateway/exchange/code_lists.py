@@ -17,7 +17,7 @@ from gateway import library
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.config.asking import PrintSpec
-from gateway.config.routes import TargetSpec
+from gateway.config.specs import TargetSpec
 from gateway.diagnostics import Problem, Span
 from gateway.documents import Request
 from gateway.endpoints import Service

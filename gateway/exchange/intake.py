@@ -177,9 +177,7 @@ class Intake:
             .order_by(_exchange.c.received_at.desc(), _exchange.c.id.desc())
             .limit(1)
         ).one_or_none()
-        if row is None or entry.modified is None:
-            return None
-        if (row.input_size, row.input_modified) != (entry.size, to_text(entry.modified)):
+        if row is None or not _is_the_same(entry, row):
             return None
         if row.done_at is not None and not self._kept_under(row.configuration):
             return None
@@ -394,6 +392,15 @@ class Intake:
 def _first_seen(before: tuple[Entry, datetime] | None, entry: Entry, now: datetime) -> tuple[Entry, datetime]:
     """Since when an entry is as it is; a clock that was set back begins anew."""
     return before if before is not None and before[0] == entry and before[1] <= now else (entry, now)
+
+
+def _is_the_same(entry: Entry, row: Row[tuple[object, ...]]) -> bool:
+    """Whether what is listed is the very input of that row."""
+    if entry.versioned:
+        return True
+    if entry.modified is None:
+        return False
+    return (row.input_size, row.input_modified) == (entry.size, to_text(entry.modified))
 
 
 def _is_about_one_file(error: EndpointError) -> bool:

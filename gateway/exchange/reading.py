@@ -10,8 +10,9 @@ from typing import Literal
 from sqlalchemy import func, select
 
 from gateway.diagnostics import Problem
+from gateway.endpoints import PagedSource
 from gateway.errors import EndpointError, PartnerRefused
-from gateway.exchange.asking import MOST_PAGES, AskSource
+from gateway.exchange.asking import MOST_PAGES
 from gateway.exchange.failed import problems_as_json, remove_mended, write_set_aside
 from gateway.exchange.holds import LOGIN_ATTEMPTS, held_reason, hold_for_refusal
 from gateway.exchange.intake import Intake, Waiting
@@ -77,7 +78,7 @@ def read_route(
         with site.source(route.spec, wait=not patient) as source:
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
             for _ in range(MOST_PAGES):
-                if not (isinstance(source, AskSource) and source.has_more) or site.stopping.is_set():
+                if site.stopping.is_set() or not (isinstance(source, PagedSource) and source.next_page()):
                     break
                 page = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
                 taken = replace(taken, exchanges=taken.exchanges + page.exchanges)

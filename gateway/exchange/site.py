@@ -24,6 +24,7 @@ from gateway.endpoints import (
     Traits,
     open_endpoint,
     open_service,
+    open_source,
 )
 from gateway.endpoints.local import LocalEndpoint, LocalOptions
 from gateway.exchange.asking import AskSource
@@ -91,8 +92,10 @@ class Site:
             source: Source = drop_folder.source(replace(pickup, folder=""))
         else:
             assert spec.endpoint is not None
-            endpoint = open_endpoint(spec.endpoint, self.config.endpoints[spec.endpoint], self.config.site)
-            traits, source = endpoint.traits, endpoint.source(pickup, self._memory_of(spec))
+            options = self.config.endpoints[spec.endpoint]
+            endpoint = open_source(spec.endpoint, options, self.config.site)
+            lasting = RouteMemory(self.ledger, spec.name, "lasting") if options.has_lists else None
+            traits, source = endpoint.traits, endpoint.source(pickup, lasting or self._memory_of(spec))
         with self._line(traits, spec.read_lane, wait=wait):
             try:
                 yield source
@@ -169,7 +172,9 @@ class Site:
         """The service that a target's deliveries are handed over to. Raises NoConnectionFree."""
         options = self.config.endpoints[spec.endpoint]
         endpoint = open_service(spec.endpoint, options, self.config.site)
-        with self._kept_open(spec, options, endpoint.traits, endpoint.service, wait=False) as side:
+        memory = RouteMemory(self.ledger, f"target:{spec.id}", "found")
+        opened = partial(endpoint.service, memory)
+        with self._kept_open(spec, options, endpoint.traits, opened, wait=False) as side:
             yield side
 
     @contextmanager

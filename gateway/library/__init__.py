@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 FOLDERS = ("mappings", "templates", "xsd", "samples")
+DESCRIPTIONS = ("api.yaml", "platform.yaml")
+"""Files beside the mappings of a platform that are none themselves."""
 
 
 def shipped() -> Path:
@@ -45,6 +47,8 @@ def names(folder: str, suffix: str, site: Path | None = None) -> Iterator[str]:
     for place in search_path(folder, site):
         for path in sorted(place.rglob("*" + suffix)):
             name = path.relative_to(place).as_posix().removesuffix(suffix)
+            if suffix == ".yaml" and path.name in DESCRIPTIONS:
+                continue
             if name not in seen and not path.name.startswith("_"):
                 seen.add(name)
                 yield name

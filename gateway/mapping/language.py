@@ -75,6 +75,10 @@ class SourceModel(_Strict):
         None, description="Whether the first line names the columns (CSV), or their names."
     )
     group: str | None = Field(None, description="The column whose equal texts make one record (CSV).")
+    split: str | None = Field(
+        None,
+        description="The path from the record to parts that are documents of their own, such as variants.",
+    )
     sections: dict[str, SectionModel] = Field(
         default_factory=dict, description="Other parts of the same input, joined to the records by a key."
     )
@@ -211,11 +215,10 @@ def schema() -> dict[str, Any]:
     return whole
 
 
-def table_schema(model: type[TableModel | RatesModel]) -> dict[str, Any]:
-    """The JSON Schema of a file in `mappings/shared/`."""
+def described_schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON Schema of a file of data beside the mappings, such as a shared table."""
     whole = model.model_json_schema()
     _tidy(whole)
-    title = "shared table" if model is TableModel else "VAT rates"
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": f"{title} of the exchange gateway",

@@ -37,15 +37,22 @@ def mapping_schema() -> dict[str, Any]:
 
 
 def _table_schema() -> dict[str, Any]:
-    from gateway.mapping.language import TableModel, table_schema
+    from gateway.mapping.language import TableModel, described_schema
 
-    return table_schema(TableModel)
+    return described_schema(TableModel, "shared table")
 
 
 def _rates_schema() -> dict[str, Any]:
-    from gateway.mapping.language import RatesModel, table_schema
+    from gateway.mapping.language import RatesModel, described_schema
 
-    return table_schema(RatesModel)
+    return described_schema(RatesModel, "VAT rates")
+
+
+def _api_schema() -> dict[str, Any]:
+    from gateway.endpoints.api_description import ApiModel
+    from gateway.mapping.language import described_schema
+
+    return described_schema(ApiModel, "API of a platform")
 
 
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
@@ -53,6 +60,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "config": config_schema,
     "table": _table_schema,
     "vat_rates": _rates_schema,
+    "api": _api_schema,
 }
 """The schemas by the name of their file."""
 

@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 
+from gateway import library
 from gateway.diagnostics.explain import explanations
 from gateway.documents import KINDS, Kind
 from tests.cli.conftest import Gateway
@@ -317,7 +318,7 @@ def test_an_unknown_schema(gateway: Gateway) -> None:
     outcome = gateway("schema", "nope")
     assert (outcome.code, outcome.err) == (
         2,
-        "gateway: there is no schema `nope`; there are mapping, config, table, vat_rates\n",
+        "gateway: there is no schema `nope`; there are mapping, config, table, vat_rates, api\n",
     )
 
 
@@ -335,6 +336,8 @@ def test_every_file_names_its_schema_in_the_first_line(path: Path) -> None:
     assert first.startswith("# yaml-language-server: $schema=")
     place = path.parent if "site" not in path.parts else ROOT
     name = "mapping" if "mappings" in path.parts else "config"
+    if path.name in library.DESCRIPTIONS:
+        name = path.stem
     if "shared" in path.parts:
         name = "vat_rates" if path.stem == "vat_rates" else "table"
     assert (place / first.rpartition("=")[2]).resolve() == ROOT / "gateway" / "schemas" / f"{name}.json"

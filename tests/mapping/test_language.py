@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from gateway import library
 from gateway.diagnostics import render_all
 from gateway.errors import ProblemsFound
 from gateway.mapping import Overrides, load, schema
 from tests.mapping.conftest import ROOT, SMALL, changed, faults, loaded, order, orders
 
-MAPPINGS = sorted(path for path in (ROOT / "mappings").rglob("*.yaml") if path.parent.name != "shared")
+MAPPINGS = sorted(
+    path
+    for path in (ROOT / "mappings").rglob("*.yaml")
+    if path.parent.name != "shared" and path.name not in library.DESCRIPTIONS
+)
 
 PLANTED = """\
 # yaml-language-server: $schema=../../gateway/schemas/mapping.json
@@ -267,6 +272,17 @@ def test_a_mapping_extends_another_and_keeps_the_places_of_both(here: Path) -> N
     assert readings[0].document.lines[0].sku is None
     assert mapping.name == "own/order"
     assert mapping.version != load("shoptet/order").version
+
+
+def test_a_mapping_may_replace_the_condition_of_the_rows_alone(here: Path) -> None:
+    (here / "mappings" / "own").mkdir(parents=True)
+    (here / "mappings" / "own" / "order.yaml").write_text(
+        "extends: shoptet/order\nfields: {lines: {when: text('TYPE') == 'shipping'}}\ntotals: warn\n",
+        encoding="utf-8",
+    )
+    [first, *_] = load("own/order", site=here).read(ROOT / "samples/shoptet/orders.xml")
+    assert first.document is not None
+    assert [line.kind for line in first.document.lines] == ["shipping"]
 
 
 def test_a_fault_in_an_extended_file_shows_that_file(here: Path) -> None:

@@ -1,0 +1,102 @@
+"""What a route or target asks for that the API of a shop cannot do: it has lists and calls, and no files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway import library
+from gateway.config.model import FromModel, TargetModel
+from gateway.config.over_http import Impossible
+from gateway.endpoints.api import ApiOptions
+from gateway.endpoints.api_description import ApiModel, load_description
+from gateway.errors import ProblemsFound
+
+_NO_FOLDER = {
+    "folder": "an API has lists and no folders",
+    "files": "an API has lists and no files",
+    "sort": "the order is the list's own",
+    "done_file": "an API has lists and no files",
+    "after": "what is taken from an API stays there; the gateway remembers how far it has read",
+    "give_up": "what an API answers is whole",
+}
+_NO_FILES = {
+    "folder": "an API has no folders",
+    "file_name": "an API gets no files, so that they need no names",
+    "window": "an API is told each record once",
+    "temporary": "an API gets no files, so that they need no names",
+    "done_file": "an API gets no files, and none beside them",
+}
+_NO_FILES_OF_ANSWERS = ("folder", "files", "every", "after", "take_away", "ini")
+
+
+def impossible_for_lists(source: FromModel, options: ApiOptions, site: Path) -> list[Impossible]:
+    """What a route asks of an API in vain, also where its platform has no such list."""
+    found = [
+        Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
+        for name, why in _NO_FOLDER.items()
+        if name in source.model_fields_set
+    ]
+    description = _description(options, site)
+    if isinstance(description, Impossible):
+        return [*found, description]
+    known = ", ".join(description.lists) or "none"
+    if source.list_ is None:
+        found.append(
+            Impossible("endpoint", "`list` is missing: an API has several", f"add `list:`, one of {known}")
+        )
+    elif source.list_ not in description.lists:
+        near = library.similar(source.list_, description.lists)
+        told = f"there is one with a similar name: `{near}`" if near else f"there are {known}"
+        found.append(Impossible("list", f"`{options.platform}` has no list `{source.list_}`", told))
+    return found + _settings(options, description)
+
+
+def impossible_without_lists(source: FromModel, name: str) -> list[Impossible]:
+    """A `list` of what is no API."""
+    if source.list_ is None:
+        return []
+    message = f"`list` is for the API of a shop, and `{name}` is none"
+    return [Impossible("list", message, "leave `list:` out, or take an endpoint of `type: api`")]
+
+
+def impossible_for_writing(target: TargetModel, options: ApiOptions, site: Path) -> list[Impossible]:
+    """What a target asks of an API in vain."""
+    found = [
+        Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
+        for name, why in _NO_FILES.items()
+        if name in target.model_fields_set
+    ]
+    if "answers" in target.model_fields_set and target.answers is None:
+        found.append(Impossible("answers", "`answers`: an API always answers", "leave `answers:` out"))
+    for name in _NO_FILES_OF_ANSWERS if target.answers is not None else ():
+        if target.answers is not None and name in target.answers.model_fields_set:
+            message = f"`{name}` of `answers`: an API answers in the call, and there is no file of it"
+            found.append(Impossible(f"answers.{name}", message, f"leave `{name}:` out there"))
+    description = _description(options, site)
+    if isinstance(description, Impossible):
+        return [*found, description]
+    return found + _settings(options, description)
+
+
+def _description(options: ApiOptions, site: Path) -> ApiModel | Impossible:
+    try:
+        return load_description(options.platform, site)
+    except ProblemsFound as error:
+        problem = error.problems[0]
+        where = f" ({problem.span.file}:{problem.span.line})" if problem.span else ""
+        return Impossible("endpoint", f"{problem.message}{where}", problem.help or "mend it there")
+
+
+def _settings(options: ApiOptions, description: ApiModel) -> list[Impossible]:
+    """Settings that the platform does not know, and those that it needs."""
+    found = []
+    known = ", ".join(description.settings) or "none"
+    for name in options.settings:
+        if name not in description.settings:
+            message = f"the API of `{options.platform}` has no setting `{name}`"
+            found.append(Impossible("endpoint", message, f"there are {known}; correct it at the endpoint"))
+    for name, default in description.settings.items():
+        if default is None and name not in options.settings:
+            message = f"the API of `{options.platform}` must be told `{name}`"
+            found.append(Impossible("endpoint", message, f"add `settings: {{{name}: …}}` to the endpoint"))
+    return found

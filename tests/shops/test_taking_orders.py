@@ -1,0 +1,177 @@
+"""Orders out of the API of a shop: each is one input with all that belongs to it, once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from lxml import etree
+
+from tests.shops.conftest import ApiSite
+from tests.shops.prestashop import KEY, PrestaShop
+from tests.shops.server import Fault, Request
+
+Shop = tuple[PrestaShop, ApiSite]
+
+
+def numbers(count: int) -> list[str]:
+    return sorted(str(number) for number in range(1, count + 1))
+
+
+def exchanges(api: ApiSite) -> int:
+    with api.site.open() as site, site.ledger.read() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM exchange").scalar_one())
+
+
+def blobs(api: ApiSite) -> list[bytes]:
+    """The stored inputs."""
+    with api.site.open() as site, site.ledger.read() as connection:
+        digests = connection.exec_driver_sql("SELECT input_sha256 FROM exchange ORDER BY id").scalars().all()
+        return [site.blobs.read(digest) for digest in digests]
+
+
+def test_an_order_is_one_stored_input_with_all_that_it_links_to(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(1)
+    api.run()
+    (stored,) = blobs(api)
+    root = etree.fromstring(stored)
+    assert root.findtext("order/customer/email") == "jana1@example.cz"
+    assert root.findtext("order/invoice_address/country/iso_code") == "CZ"
+    assert root.findtext("order/currency/iso_code") == "CZK"
+    tax = "order/associations/order_rows/order_row/detail/associations/taxes/tax/definition/rate"
+    assert root.findtext(tax) == "21.000"
+    assert api.site.numbers() == ["1"]
+
+
+def test_what_was_taken_is_not_taken_again(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(3)
+    assert len(api.run().exchanges) == 3
+    shop.begin_anew()
+    assert list(api.run().exchanges) == []
+    assert shop.questions() == ["GET /api/orders"]
+    assert exchanges(api) == 3
+
+
+def test_pages_end_nowhere_although_many_orders_have_one_time(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(70, step=timedelta(0))
+    shop.add_orders(60, step=timedelta(seconds=1))
+    api.run()
+    assert api.site.numbers() == numbers(130)
+    assert len(shop.questions("/api/orders")) < 5
+
+
+def test_an_order_that_changes_while_others_are_read_is_read_and_none_is_left_out(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(120)
+    changed: list[Request] = []
+
+    def change(request: Request) -> None:
+        if request.path == "/api/orders" and not changed:
+            changed.append(request)
+            shop.orders[1].changed = datetime(2026, 11, 21, 9, 0)  # noqa: DTZ001 - as the shop writes times
+            shop.orders[1].state = 4
+
+    shop.meanwhile = change
+    api.run()
+    assert api.site.numbers() == numbers(120)
+
+
+def test_a_change_is_a_further_version_of_the_order(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(1)
+    api.run()
+    shop.orders[1].changed += timedelta(hours=1)
+    shop.orders[1].rows[0].quantity += 1
+    api.run()
+    assert api.site.numbers() == ["1"]
+    (matter,) = api.site.status().matters
+    assert (matter.what, matter.name) == ("held: changed", "order 1")
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_WITHIN, Fault.DOWN, Fault.BUSY_FOR_LONG])
+def test_whatever_request_fails_every_order_comes_once(prestashop: Shop, fault: Fault) -> None:
+    shop, api = prestashop
+    shop.add_orders(2)
+    api.run()
+    every = len(shop.asked)
+    for at in range(1, every + 1, 1 if fault is Fault.CUT_BEFORE else 4):
+        count = len(shop.orders)
+        shop.add_orders(2, start=datetime(2026, 11, 21, 8, 0))  # noqa: DTZ001 - as the shop writes times
+        shop.begin_anew()
+        shop.faults = {at: fault}
+        first = api.run()
+        assert first.unreachable or at > len(shop.asked)
+        api.run()
+        assert api.site.numbers() == numbers(count + 2)
+    assert not api.site.status().matters
+
+
+def test_a_shop_that_asks_to_wait_a_second_is_waited_for(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(1)
+    shop.faults = {2: Fault.BUSY}
+    assert not api.run().unreachable
+    assert api.site.numbers() == ["1"]
+
+
+def test_a_key_that_is_refused_is_told_without_the_key(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(1)
+    shop.faults = {1: Fault.FORBIDDEN}
+    told = api.run().unreachable["shop"]
+    assert told == (
+        f"{shop.url}/api/orders?display=***&date=***&filter%5Bdate_upd%5D=***&sort=***&limit=***: "
+        "the login is refused: 401 Unauthorized"
+    )
+    assert KEY not in told
+
+
+def test_a_web_page_is_no_list_of_orders(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.faults = {1: Fault.PAGE}
+    assert api.run().unreachable["shop"].endswith(": the server answered with a web page instead of data")
+    shop.add_orders(1)
+    api.run()
+    assert api.site.numbers() == ["1"]
+
+
+def test_code_lists_are_asked_for_once_a_day(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(5)
+    api.run()
+    for path in ("/api/countries/16", "/api/currencies/1", "/api/carriers/3", "/api/taxes/1"):
+        assert shop.questions(path) == [f"GET {path}"]
+    assert len(shop.questions("/api/customers")) == 5
+
+
+def test_a_linked_document_that_is_gone_sets_only_its_order_aside(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(3)
+    shop.gone = {"/api/customers/2", "/api/addresses/2"}
+    api.run()
+    assert api.site.numbers() == ["1", "3"]
+    assert any(matter.name == "order 2" for matter in api.site.status().matters)
+
+
+def test_orders_from_before_a_day_are_not_asked_for(prestashop: Shop) -> None:
+    shop, api = prestashop
+    api.configure(route="    since: 2026-11-21")
+    shop.add_orders(1)
+    shop.add_orders(1, start=datetime(2026, 11, 21, 9, 0))  # noqa: DTZ001 - as the shop writes times
+    api.run()
+    assert shop.asked[0].query["filter[date_upd]"] == "[2026-11-21 00:00:00,2999-12-31 23:59:59]"
+
+
+def test_a_changed_mapping_or_template_does_not_begin_anew(prestashop: Shop) -> None:
+    shop, api = prestashop
+    shop.add_orders(2)
+    api.run()
+    api.configure(route='    settings: {country: SK}')
+    shop.begin_anew()
+    shop.add_orders(1, start=datetime(2026, 11, 21, 9, 0))  # noqa: DTZ001 - as the shop writes times
+    api.run()
+    assert len(shop.questions("/api/customers")) <= 3
+    assert api.site.numbers() == numbers(3)

@@ -1,0 +1,210 @@
+"""Stock, prices and states into the API of a shop: each value arrives, whatever happens, and nothing is done twice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.shops.conftest import ApiSite
+from tests.shops.prestashop import KEY, PrestaShop
+from tests.shops.server import Fault
+
+Shop = tuple[PrestaShop, ApiSite]
+
+TARGETS = """\
+  stock:
+    endpoint: shop
+    settings: {prices: patch}
+    offers: {every: 1 min, brake: none}
+  states: {endpoint: shop}
+"""
+ROUTES = """\
+  stock:
+    origin: pohoda
+    from: {files: "*.csv"}
+    mapping: mine/product
+    to: [{target: stock, template: prestashop/offer, schema: shop/calls}]
+  states:
+    origin: shop-main
+    from: {files: "*.csv"}
+    mapping: mine/state
+    states: [{when: cancelled, is: Zrušeno}, {when: delivered, is: Doručeno}, {when: executed, is: "4"}]
+    to: [{target: states, template: prestashop/order_state, schema: shop/calls}]
+"""
+PRODUCT = """\
+version: 1
+kind: product
+key: sku
+source: {format: csv}
+fields: {sku: sku, quantity: pieces, price.net: net, vat_rate: {value: 21}, name: sku}
+"""
+STATE = """\
+version: 1
+kind: order_state
+key: number
+source: {format: csv}
+fields: {number: number, executed: executed, delivered: delivered, tracking_number: tracking}
+"""
+
+
+@pytest.fixture
+def shop(prestashop: Shop) -> Shop:
+    """A shop with two products, a variant and two orders; a site that tells it of stock and states."""
+    server, api = prestashop
+    mine = api.site.folder / "mappings" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "product.yaml").write_text(PRODUCT, encoding="utf-8")
+    (mine / "state.yaml").write_text(STATE, encoding="utf-8")
+    api.configure(route="    enabled: false", routes=ROUTES, targets=TARGETS)
+    server.add_orders(2)
+    server.add_product("MUG")
+    lamp = server.add_product("LAMP")
+    server.add_product("LAMP-RED", variant_of=lamp.id)
+    return server, api
+
+
+def tell_stock(api: ApiSite, name: str = "stock.csv", **pieces: int) -> None:
+    """A list of stock, each piece at a net price of ten times its number."""
+    rows = "".join(f"{sku.replace('_', '-')};{count};{count * 10}\n" for sku, count in pieces.items())
+    api.site.drop(name, f"sku;pieces;net\n{rows}".encode(), route="stock")
+    api.run()
+
+
+def tell_states(api: ApiSite, *rows: str, name: str = "states.csv") -> None:
+    text = "number;executed;delivered;tracking\n" + "".join(f"{row}\n" for row in rows)
+    api.site.drop(name, text.encode(), route="states")
+    api.run()
+
+
+def pieces(server: PrestaShop) -> dict[str, int]:
+    return {product.reference: product.quantity for product in server.products.values()}
+
+
+def reasons(api: ApiSite) -> list[str]:
+    return [matter.reason for matter in api.site.status().matters]
+
+
+def test_pieces_and_prices_of_products_and_pieces_of_variants(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5, LAMP_RED=2)
+    assert pieces(server) == {"MUG": 5, "LAMP": 0, "LAMP-RED": 2}
+    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0]
+    assert not reasons(api)
+
+
+def test_what_was_found_once_is_not_looked_for_again(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5)
+    server.begin_anew()
+    tell_stock(api, "again.csv", MUG=6)
+    assert pieces(server)["MUG"] == 6
+    assert server.questions("/api/products") == ["PATCH /api/products/100"]
+
+
+def test_what_did_not_change_is_not_told(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5)
+    server.begin_anew()
+    tell_stock(api, "again.csv", MUG=5)
+    assert server.questions() == []
+
+
+def test_a_code_that_the_shop_does_not_have_is_told_and_keeps_nobody_waiting(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5, CHAIR=3, LAMP=1)
+    assert pieces(server) == {"MUG": 5, "LAMP": 1, "LAMP-RED": 0}
+    assert [problem.message for problem in offer_problems(api)] == [
+        "stock rejected it: the product CHAIR is not there"
+    ]
+
+
+def test_a_code_that_is_there_twice_is_not_guessed_at(shop: Shop) -> None:
+    server, api = shop
+    server.add_product("MUG")
+    tell_stock(api, MUG=5)
+    assert pieces(server)["MUG"] == 0
+    (problem,) = offer_problems(api)
+    assert problem.message == (
+        "stock rejected it: the product MUG is there more than once (100, 103); none was changed"
+    )
+
+
+def test_a_product_that_was_made_anew_over_there_is_found_again(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5)
+    server.products[200] = server.products.pop(100)
+    server.products[200].id = 200
+    tell_stock(api, "again.csv", MUG=6)
+    assert pieces(server)["MUG"] == 6
+    assert not offer_problems(api)
+
+
+def test_a_refusal_of_one_record_is_told_in_the_shops_words(shop: Shop) -> None:
+    server, api = shop
+    server.refuses = {"/api/stock_availables/5100": "Validation error: quantity is too large"}
+    tell_stock(api, MUG=5, LAMP=1)
+    assert pieces(server) == {"MUG": 0, "LAMP": 1, "LAMP-RED": 0}
+    (problem,) = offer_problems(api)
+    assert problem.message == (
+        "stock rejected it: PUT /api/stock_availables/5100 is answered by 500: "
+        "Validation error: quantity is too large"
+    )
+
+
+def test_a_state_and_a_tracking_number_once(shop: Shop) -> None:
+    server, api = shop
+    tell_states(api, "1;true;false;", "2;true;true;DR123")
+    assert (server.orders[1].state, server.orders[2].state) == (4, 5)
+    assert server.orders[2].tracking == "DR123"
+    tell_states(api, "1;true;false;", "2;true;true;DR123", name="again.csv")
+    assert [order.histories for order in server.orders.values()] == [[4], [5]]
+
+
+def test_a_state_that_the_shop_does_not_know_is_told(shop: Shop) -> None:
+    server, api = shop
+    del server.states[5]
+    tell_states(api, "2;true;true;")
+    assert server.orders[2].histories == []
+    assert any("the shop has no state of orders `Doručeno`" in told for told in api.site.told())
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_whatever_call_fails_each_value_arrives_and_no_state_twice(shop: Shop, fault: Fault) -> None:
+    server, api = shop
+    tell_stock(api, MUG=1)
+    tell_states(api, "1;true;false;")
+    states = [order.histories for order in server.orders.values()]
+    assert states == [[4], []]
+    for at in range(1, 9):
+        server.begin_anew()
+        server.faults = {at: fault}
+        delivered = "true" if at % 2 else "false"
+        tell_stock(api, f"{at}.csv", MUG=10 + at, LAMP_RED=20 + at)
+        tell_states(api, f"1;true;{delivered};T{at}", name=f"{at}.csv")
+        for _ in range(3):
+            api.run(60)
+        if fault is Fault.FORBIDDEN:
+            api.site.do("release", "stock")
+            api.run(60)
+        assert pieces(server) == {"MUG": 10 + at, "LAMP": 0, "LAMP-RED": 20 + at}, at
+        assert server.orders[1].tracking == f"T{at}"
+        assert server.orders[1].histories == [4, *([5, 4] * 5)][: at + 1], at
+    assert not offer_problems(api)
+
+
+def test_the_key_stands_in_no_message_and_no_stored_call(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5, CHAIR=1)
+    for path in (api.site.folder / "spool").rglob("*"):
+        if path.is_file():
+            assert KEY.encode() not in path.read_bytes(), path
+
+
+def offer_problems(api: ApiSite) -> list[object]:
+    from gateway.exchange.matters import all_problems
+    from gateway.store import tables
+
+    with api.site.open() as site, site.ledger.read() as connection:
+        texts = connection.execute(tables.offer.select()).all()
+        return [problem for row in texts if row.problems for problem in all_problems(row.problems)]
