@@ -7,6 +7,7 @@ apart. A target gets offers: one per code, worked out by its rules.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 
 from gateway.documents.completion import Finding, OnTotals, complete_price, missing, too_large
 from gateway.documents.order import Price
-from gateway.documents.values import CurrencyCode, PriceBasis
+from gateway.documents.values import CurrencyCode, ItemCondition, PriceBasis
 
 _NET, _GROSS = PriceBasis.NET, PriceBasis.GROSS
 
@@ -41,14 +42,20 @@ class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Described(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a card of a price list and an offer both say. `vat_rate` is a percentage.
+    """What a card of a price list and an offer both say. `vat_rate` is a percentage, `weight` in kilograms.
 
-    quantity: pieces. for_sale, on_internet: the source's own switches; None where it has none.
+    quantity: pieces. for_sale, on_internet: the source's own switches; None where it has none. group: what all
+    variants of one product share. part_number: the maker's own number of it. availability: the source's own words
+    of when it can be had, available_from the day of it. special_price_from, special_price_until: where that price
+    counts in these days alone.
     """
 
     sku: str
     name: str | None = None
     ean: str | None = None
+    group: str | None = None
+    part_number: str | None = None
+    condition: ItemCondition | None = None
     supplement: str | None = None
     unit: str | None = None
     manufacturer: str | None = None
@@ -61,8 +68,12 @@ class _Described(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: CurrencyCode | None = None
     price: Price | None = None
     special_price: Price | None = None
+    special_price_from: datetime | None = None
+    special_price_until: datetime | None = None
     quantity: Decimal | None = None
     delivery_days: int | None = None
+    availability: str | None = None
+    available_from: datetime | None = None
     for_sale: bool | None = None
     on_internet: bool | None = None
     images: tuple[Image, ...] = ()

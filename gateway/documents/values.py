@@ -81,6 +81,14 @@ class PriceBasis(StrEnum):
     GROSS = "gross"
 
 
+class ItemCondition(StrEnum):
+    """Whether a product was used before."""
+
+    NEW = "new"
+    USED = "used"
+    REFURBISHED = "refurbished"
+
+
 _ONE, _HUNDREDTH = Decimal(1), Decimal("0.01")
 _WHOLE_UNITS = frozenset({"HUF", "JPY", "KRW", "ISK", "CLP"})
 

@@ -188,7 +188,7 @@ class ApiSource:
                 help="check `url:` and `platform:` of the endpoint, and whether the interface is on there",
             )
         root = self._tree.read(said.content, said.shown)
-        if self._list.expect is not None and not self._tree.all(root, self._list.expect):
+        if self._list.expect is not None and not self._tree.has(root, self._list.expect):
             raise self._refused(said)
         return self._tree.all(root, self._list.records)
 
@@ -224,7 +224,7 @@ class ApiSource:
             moment = _BEGINNING if day is None else datetime(day.year, day.month, day.day, tzinfo=self._zone)
         else:
             moment = from_text(cursor.since)
-            if cursor.number == 0:
+            if cursor.number == 0 or self._list.paging != "changes":  # one question for all pages of a round
                 moment -= timedelta(minutes=self._list.overlap_minutes)
             elif not self._list.inclusive:
                 moment -= timedelta(seconds=1)

@@ -32,6 +32,10 @@ class Tree(Protocol):
         """The nodes at a way from a node."""
         ...
 
+    def has(self, node: Any, way: str) -> bool:
+        """Whether something stands at a way, be it empty."""
+        ...
+
     def text(self, node: Any) -> str:
         """The text of a node; nothing where it has none."""
         ...
@@ -61,6 +65,10 @@ class XmlTree:
     def all(self, node: Any, way: str) -> list[Any]:
         """As the protocol says."""
         return found(node, way)
+
+    def has(self, node: Any, way: str) -> bool:
+        """As the protocol says."""
+        return bool(self.all(node, way))
 
     def text(self, node: Any) -> str:
         """As the protocol says."""
@@ -111,6 +119,11 @@ class JsonTree:
             inner = [each[key] for each in nodes if isinstance(each, dict) and key in each]
             nodes = [one for each in inner for one in (each if isinstance(each, list) else [each])]
         return list(nodes)
+
+    def has(self, node: Any, way: str) -> bool:
+        """As the protocol says."""
+        holder, _, key = way.rpartition("/")
+        return any(isinstance(each, dict) and key in each for each in self.all(node, holder))
 
     def text(self, node: Any) -> str:
         """As the protocol says."""

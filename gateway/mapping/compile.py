@@ -250,7 +250,7 @@ class Compiler:
         except BadExpression as bad:
             self._complaints.add("M013", bad.message, at, hint=bad.hint)
             return None
-        if "function_vat_rate" in expression.constants:
+        if {"function_vat_rate", "function_vat_rate_between"} & expression.constants.keys():
             self._layers.texts.append(vat_rates_text())
         numbers, getters = {}, dict[str, Getter]()
         for path in expression.paths:

@@ -9,10 +9,13 @@ from typing import Any
 from gateway.mapping.fields import Field
 from gateway.mapping.numbers import read_number, read_whole
 from gateway.mapping.places import read_country, read_currency
+from gateway.mapping.times import read_moment
 from gateway.mapping.unreadable import Unreadable
 
 LONGEST = 4000
 """Characters that a text may have; POHODA's longest note is shorter."""
+LONGEST_DESCRIPTION = 64_000
+"""Characters that the description of a product may have."""
 
 _YES = frozenset({"1", "true", "yes", "y", "ano", "áno", "igen", "tak", "da", "ja"})
 _NO = frozenset({"0", "false", "no", "n", "ne", "nie", "nem", "nu", "nein"})
@@ -34,6 +37,17 @@ def read_text(text: str) -> str:
         raise Unreadable(
             "D014",
             f"the text has {len(text)} characters, at most {LONGEST} are taken",
+            hint="shorten it in the shop; a text this long is usually a fault of the export",
+        )
+    return text
+
+
+def read_description(text: str) -> str:
+    """The description of a product, which is a page of HTML in most shops. Raises Unreadable (D014)."""
+    if len(text) > LONGEST_DESCRIPTION:
+        raise Unreadable(
+            "D014",
+            f"the text has {len(text)} characters, at most {LONGEST_DESCRIPTION} are taken",
             hint="shorten it in the shop; a text this long is usually a fault of the export",
         )
     return text
@@ -80,11 +94,14 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "yes/no": read_yes_no,
     "country": read_country,
     "currency": read_currency,
+    "time": read_moment,
 }
 
 
 def reader_of(field: Field) -> Callable[[str], Any]:
-    """The reader of a field's type; times have their own (`times.time_reader`)."""
+    """The reader of a field's type; times in a mapping have their own (`times.time_reader`)."""
+    if field.name == "description":
+        return read_description
     if field.codes is not None:
         return code_reader(field.codes)
     return _READERS[field.type]

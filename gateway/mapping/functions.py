@@ -394,6 +394,20 @@ def vat_rate(country: str, name: str, day: object) -> Decimal | None:
     return vat_rate_of(country, name, day if isinstance(day, date) else date.fromisoformat(as_text(day)[:10]))
 
 
+@_listed("function", "vat_rate_between('CZ', 41.31, 49.99, '2026-11-20')", "21")
+def vat_rate_between(
+    country: str, net: Decimal | None, gross: Decimal | None, day: object, unit: Decimal = Decimal("0.01")
+) -> Decimal | None:
+    """the VAT rate of a country (`shared/vat_rates`) on a day that leads from a net to a gross amount which are rounded to a unit (0.01) or finer; none where none does, and where both are 0"""  # noqa: E501 - one row of the reference
+    from gateway.mapping.tables import vat_rate_leading
+
+    if net is None or gross is None:
+        return None
+    on = day if isinstance(day, date) else date.fromisoformat(as_text(day)[:10])
+    amounts = Decimal(as_number(net)), Decimal(as_number(gross))
+    return vat_rate_leading(country, *amounts, on, Decimal(as_number(unit)))
+
+
 def _numbers(given: tuple[object, ...]) -> list[Decimal]:
     return [Decimal(as_number(each)) for each in given if each is not None]
 

@@ -136,7 +136,7 @@ def _merge_fields(
         known = base.get(name)
         if value is None:
             _drop(layers, (*at, name))
-        elif _is_block(known) and _is_block(value):
+        elif _is_block(known) and isinstance(value, dict):
             for option, part in value.items():
                 if option == "fields" and isinstance(part, dict):
                     _merge_fields(layers, file, (*at, name, option), known[option], part)

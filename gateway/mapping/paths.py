@@ -3,6 +3,7 @@
 The subset: `A/B`, `@attribute` (at the end), `.`, `..`, `A[2]`, `A[B='text']`, `A[B/C='text']`, `A[@x='text']`.
 A name matches an element in any namespace, `g:A` only in the one that the mapping calls `g`; a name in quotes
 stands for the JSON key or CSV header of that text. Texts are compared with the white space around them trimmed.
+In XPath `$here` is the element that the path starts at, so that a predicate can compare with it.
 """
 
 from __future__ import annotations
@@ -239,7 +240,7 @@ def _xpath(text: str, namespaces: Mapping[str, str]) -> Path:
         ) from error
     probe = etree.Element("probe")
     try:
-        compiled(probe)
+        compiled(probe, here=[probe])
     except etree.XPathError as error:
         raise BadPath(
             f"the path `{text}` cannot be evaluated: {str(error).lower()}",
@@ -248,10 +249,10 @@ def _xpath(text: str, namespaces: Mapping[str, str]) -> Path:
         ) from error
 
     def find(element: Element) -> Found | None:
-        return _first(compiled(element), element)
+        return _first(compiled(element, here=[element]), element)
 
     def find_all(element: Element) -> Iterator[Element]:
-        hits = compiled(element)
+        hits = compiled(element, here=[element])
         for hit in hits if isinstance(hits, list) else ():
             if isinstance(hit, Element):
                 yield hit

@@ -20,6 +20,7 @@ _FITS = {
     "record": ("xml", "json", "jsonl"),
     "namespaces": ("xml",),
     "sections": ("xml", "json"),
+    "split": ("xml", "json", "jsonl"),
 }
 _TAB = "tab"
 
@@ -53,6 +54,7 @@ def source_spec(source: SourceModel | None, complaints: Complaints) -> SourceSpe
         group=source.group,
         namespaces=source.namespaces,
         sections=_sections(source, complaints),
+        split=_split(source, complaints),
     )
 
 
@@ -86,6 +88,17 @@ def _names(
         hint="write it like `/ORDERS/ORDER`, with the names of the elements and nothing else",
     )
     return None
+
+
+def _split(source: SourceModel, complaints: Complaints) -> str | None:
+    if source.split is None:
+        return None
+    try:
+        compile_path(source.split, source.namespaces)
+    except BadPath as bad:
+        complaints.add("M007", bad.message, ("source", "split"), hint=bad.hint)
+        return None
+    return source.split
 
 
 def _sections(source: SourceModel, complaints: Complaints) -> tuple[Section, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -59,7 +59,8 @@ class SourceSpec:
     """Where the records are: one or several paths from the root; the first one that occurs is taken.
 
     header (CSV): whether the first line is one, or the names of the columns. group (CSV): the column whose equal
-    texts make one record. namespaces: the prefixes that paths may use.
+    texts make one record. namespaces: the prefixes that paths may use. split: the path from a record to the parts
+    of it that are documents of their own.
     """
 
     records: tuple[tuple[str, ...], ...]
@@ -72,6 +73,7 @@ class SourceSpec:
     group: str | None = None
     namespaces: Mapping[str, str] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
+    split: str | None = None
 
     @property
     def paths(self) -> str:
@@ -115,6 +117,10 @@ def records_of(
     their attributes), so that records may be parsed by themselves, which is faster. part: only the records of that
     part; reading them raises NotCuttable where the part is not what it seemed to be.
     """
+    if spec.split is not None:
+        from gateway.mapping.splitting import SplitRecords
+
+        return SplitRecords(records_of(path, replace(spec, split=None), shown_as), spec)
     if spec.sections:
         from gateway.mapping.joins import JoinedRecords
 
@@ -132,7 +138,7 @@ def records_of(
 
 def parts_of_source(path: Path, spec: SourceSpec, shown_as: str, size: int) -> list[Part]:
     """The parts of an input for several processes; none where it cannot be cut. Raises SourceProblems."""
-    if len(spec.records) > 1 or spec.format != "xml" or spec.sections:
+    if len(spec.records) > 1 or spec.format != "xml" or spec.sections or spec.split is not None:
         return []
     with suppress(NotCuttable):
         return parts_of(path, frame_of(path, spec.records[0], examine(path, spec, shown_as), spec.encoding), size)

@@ -81,11 +81,39 @@ def _first(line: tuple[date, Any]) -> date:
 
 def vat_rate_of(country: str, name: str, day: datetime | date) -> Decimal | None:
     """The rate of a country on a day; None where the table has none."""
+    return _rates_on(country, day).get(name)
+
+
+def vat_rate_leading(
+    country: str, net: Decimal, gross: Decimal, day: datetime | date, unit: Decimal
+) -> Decimal | None:
+    """The rate of a country on a day that leads nearest from net to gross, amounts rounded to `unit` or finer.
+
+    None where no rate leads there within that rounding, and where both are 0: there every rate does.
+    """
+    if net == gross == 0:
+        return None
+    best: tuple[Decimal, Decimal] | None = None
+    for rate in _rates_on(country, day).values():
+        factor = 1 + rate / 100
+        miss = abs(net * factor - gross)
+        if miss <= _half(gross, unit) + _half(net, unit) * factor and (best is None or miss < best[0]):
+            best = miss, rate
+    return best[1] if best is not None else None
+
+
+def _half(amount: Decimal, unit: Decimal) -> Decimal:
+    """How far an amount may be from what it was rounded from; zeros at its end say nothing of that."""
+    exponent = amount.normalize().as_tuple().exponent
+    return min(unit, Decimal(1).scaleb(exponent) if isinstance(exponent, int) else unit) / 2
+
+
+def _rates_on(country: str, day: datetime | date) -> Mapping[str, Decimal]:
     on = day.date() if isinstance(day, datetime) else day
-    found: Decimal | None = None
+    found: Mapping[str, Decimal] = {}
     for first, line in _rates()[0].get(country, ()):
         if first <= on:
-            found = line.get(name)
+            found = line
     return found
 
 

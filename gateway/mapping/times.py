@@ -38,6 +38,14 @@ def time_reader(formats: Sequence[str], zone: tzinfo | None) -> Callable[[str, W
     return read
 
 
+def read_moment(text: str) -> datetime:
+    """A time that says its own zone, where no mapping names one. Raises Unreadable (D003)."""
+    moment = _by_default(text)
+    if moment.tzinfo is None:
+        raise Unreadable("D003", f"`{text}` names no zone", hint="write it like `2026-11-20T08:00:00+01:00`")
+    return moment
+
+
 def _by_default(text: str) -> datetime:
     if len(text) == 19 and text[4] == text[7] == "-" and text[10] in " T":
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -107,6 +108,8 @@ def _reader(settable: Field) -> Callable[[Any], Any]:
         if settable.type == "number" and isinstance(value, Decimal | int) and not isinstance(value, bool):
             return Decimal(value)
         if settable.type == "yes/no" and isinstance(value, bool):
+            return value
+        if settable.type == "time" and isinstance(value, datetime):
             return value
         return read(as_text(value))
 

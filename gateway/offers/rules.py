@@ -14,9 +14,11 @@ from gateway.mapping.unreadable import Unreadable
 _HUNDRED = Decimal(100)
 _FOUR_PLACES = Decimal("0.0001")
 _PRICED = ("price", "special_price")
+_DAYS_OF_SPECIAL = ("special_price_from", "special_price_until")
 _TAKEN_FROM_PRODUCT = (
-    "name", "ean", "supplement", "unit", "manufacturer", "category", "description", "url", "guarantee", "weight",
-    "vat_rate", "currency", "delivery_days", "for_sale", "on_internet",
+    "name", "ean", "group", "part_number", "condition", "supplement", "unit", "manufacturer", "category",
+    "description", "url", "guarantee", "weight", "vat_rate", "currency", "delivery_days", "availability",
+    "available_from", "for_sale", "on_internet",
 )  # fmt: skip
 
 
@@ -91,6 +93,8 @@ class Rules:
                 if subject == "price":
                     values["special_price"] = None
         _must_be_a_price(values)
+        if values["special_price"] is None:
+            values.update(dict.fromkeys(_DAYS_OF_SPECIAL))
         return _offer(values)
 
     # -- gathering -------------------------------------------------------------------------------------------
@@ -110,8 +114,12 @@ class Rules:
         special = None
         if self.special_price_level is not None:
             special, _ = self._price(known, products, self.special_price_level)
+        values.update(dict.fromkeys(_DAYS_OF_SPECIAL))
         if special is None:
-            special = _first(each.special_price for each in products if self._gives_prices(each))
+            card = next((each for each in products if each.special_price and self._gives_prices(each)), None)
+            if card is not None:
+                special = card.special_price
+                values.update({name: getattr(card, name) for name in _DAYS_OF_SPECIAL})
         values["price"] = _as_values(with_both(price, rate))
         values["special_price"] = _as_values(with_both(special, rate))
         values["currency"] = currency or self.currency or values["currency"]

@@ -17,6 +17,7 @@ from gateway.rendering.money import (
     absent,
     amount,
     deduction,
+    fixed,
     historical,
     plain_number,
     quantity,
@@ -96,6 +97,15 @@ def date(desk: Desk, value: day_type | None, *, site: int) -> str:
     if isinstance(value, datetime):
         return value.date().isoformat()
     return value.isoformat() if isinstance(value, day_type) else absent(desk, value, site)
+
+
+def moment(desk: Desk, value: datetime | None, form: str = "zoned", *, site: int) -> str:
+    """The time in the value's own time zone; see the registry for its forms."""
+    if not isinstance(value, datetime):
+        return absent(desk, value, site)
+    if form == "zoned":
+        return value.isoformat(timespec="seconds")
+    return value.replace(tzinfo=None).isoformat(" ", "minutes" if form == "minutes" else "seconds")
 
 
 def boolean(desk: Desk, value: bool | None, *, site: int) -> str:  # noqa: FBT001 - a filter's value
@@ -228,6 +238,17 @@ FILTERS: Mapping[str, Filter] = {
             plain=True,
         ),
         Filter(
+            "fixed",
+            fixed,
+            (Decimal,),
+            str,
+            "a decimal number with exactly so many places, `242.00`, rounded half up (told as T014)",
+            "{{ document.price.gross | fixed(2) }}",
+            "places = 2",
+            most=1,
+            plain=True,
+        ),
+        Filter(
             "unit_price",
             unit_price,
             (OrderLine,),
@@ -270,6 +291,18 @@ FILTERS: Mapping[str, Filter] = {
             str,
             "the day in the document's own time zone, `2026-11-21`",
             "{{ document.ordered_at | date }}",
+            plain=True,
+        ),
+        Filter(
+            "moment",
+            moment,
+            (datetime,),
+            str,
+            "the time in the document's own time zone, `2026-11-21T08:00:00+01:00`; `plain` writes "
+            "`2026-11-21 08:00:00`, and `minutes` that without the seconds",
+            "{{ document.special_price_until | moment }}",
+            "form = `zoned`",
+            most=1,
             plain=True,
         ),
         Filter(

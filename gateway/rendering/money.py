@@ -24,6 +24,13 @@ def amount(desk: Desk, value: Decimal | None, places: int = 4, *, site: int) -> 
     return plain_number(_rounded(desk, value, places, site))
 
 
+def fixed(desk: Desk, value: Decimal | None, places: int = 2, *, site: int) -> str:
+    """A plain decimal number with exactly that many places: `242.00`."""
+    if not isinstance(value, Decimal):
+        return absent(desk, value, site)
+    return f"{_rounded(desk, value, places, site):.{places}f}"
+
+
 def unit_price(
     desk: Desk, line: OrderLine, basis: str, currency: str, row_totals: str = "error", *, site: int
 ) -> str:

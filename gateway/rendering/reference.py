@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.settings import Declaration, declared
@@ -44,6 +45,7 @@ _VALUES = {
     "flag": "`true`, `false`",
     "list": "a list of texts",
     "user_fields": "a table",
+    "rows": "a list of rows",
 }
 
 
@@ -69,6 +71,8 @@ def lookup_table(target: str) -> str:
     return "\n".join(rows)
 
 
+_OF_SHOPS = ("heureka", "zbozi", "google", "glami", "arukereso", "shoptet", "shoprenter", "upgates")
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "filters": filter_table,
     "tests": test_table,
@@ -77,15 +81,17 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "pohoda lookups": lambda: lookup_table("pohoda"),
     "profit settings": lambda: settings_table("profit"),
     "profit lookups": lambda: lookup_table("profit"),
+    **{f"{target} settings": partial(settings_table, target) for target in _OF_SHOPS},
 }
 """The tables by the name that pages call them."""
 
-_PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def refreshed(page: str) -> str:
-    """A page of the documentation with its tables as they are now."""
-    return _PLACE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", page)
+def refreshed(page: str, further: Mapping[str, Callable[[], str]] | None = None) -> str:
+    """A page of the documentation with its tables as they are now; `further` are tables of higher floors."""
+    tables = {**TABLES, **(further or {})}
+    return _PLACE.sub(lambda match: f"{match[1]}{tables[match[2]]()}\n{match[3]}", page)
 
 
 def _declaration(target: str) -> Declaration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -25,18 +26,28 @@ _TYPES: Mapping[str, Any] = {
     "list": tuple[str, ...],
     "user_fields": tuple[UserField, ...],
 }
-_SEVERAL = ("list", "user_fields")
+_SEVERAL = ("list", "user_fields", "rows")
 Where = Callable[[Sequence[str | int]], Span | None]
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One column of a setting that is a list of rows; a template reads it as `row.name`."""
+
+    description: str
+    required: bool = False
+    pattern: str | None = None
 
 
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One setting; a template reads it as `settings.name`. Numbers are whole ones.
 
     longest: of a text, or of each one of a list; of user fields it is their names'. most: how many there may be.
+    columns: of the type `rows`, what each row consists of.
     """
 
     description: str
-    type: Literal["text", "number", "flag", "list", "user_fields"] = "text"
+    type: Literal["text", "number", "flag", "list", "user_fields", "rows"] = "text"
+    columns: dict[str, Column] = {}
     default: str | None = None
     required: bool = False
     one_of: tuple[str, ...] = ()
@@ -69,7 +80,8 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The type of what templates see as `settings`."""
         fields: list[tuple[str, Any]] = []
         for name, setting in self.settings.items():
-            of = _TYPES[setting.type]
+            row: Any = _row_of(name, setting) if setting.type == "rows" else None
+            of = tuple[row, ...] if row is not None else _TYPES[setting.type]
             fields.append((name, of if setting.is_there else of | None))
         return msgspec.defstruct("settings", fields, frozen=True, kw_only=True, module=__name__)
 
@@ -146,7 +158,11 @@ def bind_settings(
             values[name], wrong = _user_fields(name, setting, raw, document, where)
             problems += wrong
             continue
-        value, lack = _listed(setting, raw) if setting.type == "list" else _value(setting, raw)
+        value: Any
+        if setting.type == "rows":
+            value, lack = _rows(name, setting, raw)
+        else:
+            value, lack = _listed(setting, raw) if setting.type == "list" else _value(setting, raw)
         values[name] = value
         if lack:
             problems.append(
@@ -254,6 +270,49 @@ def _listed(setting: Setting, raw: Any) -> tuple[tuple[str, ...] | None, str | N
         if lack is not None:
             return None, f"its entry `{text}` {lack}" if len(texts) > 1 else lack
     return tuple(str(text) for text in texts), None
+
+
+def _row_of(name: str, setting: Setting) -> Any:
+    """The type of one row: its columns are texts, None where a row need not have one."""
+    return _row_type(name, tuple((column, each.required) for column, each in setting.columns.items()))
+
+
+@cache
+def _row_type(name: str, columns: tuple[tuple[str, bool], ...]) -> Any:
+    fields: list[tuple[str, Any]] = [(column, str if needed else str | None) for column, needed in columns]
+    return msgspec.defstruct(name, fields, frozen=True, kw_only=True, module=__name__)
+
+
+def _rows(name: str, setting: Setting, raw: Any) -> tuple[tuple[msgspec.Struct, ...] | None, str | None]:
+    """The rows of a table, or what is wrong with it."""
+    if not isinstance(raw, list | tuple) or not all(isinstance(row, Mapping) for row in raw):
+        form = ", ".join(f"{each}: …" for each in setting.columns)
+        return None, f"must be a list of rows such as `{{{form}}}`"
+    if setting.most is not None and len(raw) > setting.most:
+        return None, f"may have {setting.most} rows, not {len(raw)}"
+    rows = []
+    for number, row in enumerate(raw, start=1):
+        unknown = next((str(key) for key in row if key not in setting.columns), None)
+        if unknown is not None:
+            known = ", ".join(f"`{each}`" for each in setting.columns)
+            return None, f"its row {number} has `{unknown}`; known are {known}"
+        for column, about in setting.columns.items():
+            lack = _lack_of(about, row.get(column))
+            if lack is not None:
+                return None, f"`{column}` of its row {number} {lack}"
+        texts = {each: None if row.get(each) is None else str(row[each]) for each in setting.columns}
+        rows.append(_row_of(name, setting)(**texts))
+    return tuple(rows), None
+
+
+def _lack_of(column: Column, raw: Any) -> str | None:
+    if raw is None:
+        return f"is missing: {_lower(column.description)}" if column.required else None
+    if isinstance(raw, bool | list | dict) or not str(raw).strip():
+        return "must be a text"
+    if column.pattern is not None and not re.fullmatch(column.pattern, str(raw)):
+        return f"is `{raw}`, but must be of the form `{column.pattern}`"
+    return None
 
 
 def _user_fields(

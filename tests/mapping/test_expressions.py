@@ -34,7 +34,7 @@ FIELDS: dict[str, Any] = {
 TEXTS = {"PRICE": "1 210,50 Kč", "TYPE": "Billing", "COUNT": "3"}
 NOTHING_ELSE = (
     "nothing can be called but `text('PATH')` and `number('PATH')`, with a literal path, and "
-    "`min(…)`, `max(…)`, `sum(…)`, `vat_rate(…)`"
+    "`min(…)`, `max(…)`, `sum(…)`, `vat_rate(…)`, `vat_rate_between(…)`"
 )
 REGISTRY = [*FILTERS.values(), *TESTS.values(), *FUNCTIONS.values()]
 

@@ -8,12 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.diagnostics import render_all
+from gateway.documents import rounded
 from gateway.errors import ProblemsFound
 from gateway.mapping import Overrides, Reading, load
 from gateway.mapping.places import CURRENCIES, read_country
-from gateway.mapping.tables import read_table, vat_rate_of
+from gateway.mapping.tables import read_table, vat_rate_leading, vat_rate_of
 from tests.mapping.conftest import ROOT, changed, faults, loaded, order, orders
 
 Read = Callable[..., list[Reading]]
@@ -96,7 +99,19 @@ def test_countries_and_currencies_are_kept_for_the_field_to_read(read: Read) -> 
     assert [problem.code for problem in bad.problems] == ["D005"]
 
 
-@pytest.mark.parametrize("name", ["units", "currencies", "countries"])
+def test_the_number_of_a_currency_is_read_like_its_code(read: Read) -> None:
+    text = changed("currency: CURRENCY", "currency: {path: CURRENCY, lookup: currency}").replace(
+        "lookups:\n", "lookups:\n  currency: {include: shared/currencies, else: keep}\n"
+    )
+    [reading] = read(orders(order(CURRENCY="978")), loaded(text))
+    assert reading.document is not None, render_all(reading.problems)
+    assert reading.document.currency == "EUR"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["units", "currencies", "countries", "payments", "woocommerce_payments", "carriers", "cancelled"],
+)
 def test_every_shipped_table_is_well_formed_and_names_its_source(name: str) -> None:
     table = read_table(f"shared/{name}", ROOT, None)
     if name == "currencies":
@@ -134,6 +149,54 @@ def test_a_vat_rate_can_be_computed(read: Read) -> None:
     [reading] = read(orders(order()).replace("<VAT>21</VAT>", "<VAT>reduced</VAT>"), loaded(text))
     assert reading.document is not None, render_all(reading.problems)
     assert reading.document.lines[0].vat_rate == 12
+
+
+@pytest.mark.parametrize(
+    ("country", "net", "gross", "unit", "rate"),
+    [
+        ("CZ", "100", "121", "0.01", "21"),
+        ("CZ", "82.64", "99.99", "0.01", "21"),
+        ("CZ", "82.640000", "99.990000", "0.01", "21"),  # zeros at the end are no exactness
+        ("CZ", "82.636364", "99.99", "0.01", "21"),
+        ("CZ", "0.41", "0.50", "0.01", "21"),  # the nearest whole percentage would be 22
+        ("CZ", "0.45", "0.50", "0.01", "12"),
+        ("CZ", "-41.32", "-50", "0.01", "21"),
+        ("CZ", "50", "50", "0.01", "0"),
+        ("CZ", "100", "120", "0.01", None),  # another country's
+        ("CZ", "0", "0", "0.01", None),
+        ("CZ", "0", "5", "0.01", None),
+        ("HU", "787", "1000", "1", "27"),
+        ("HU", "787", "1000", "0.01", None),
+        ("XX", "100", "121", "0.01", None),
+    ],
+)
+def test_a_rate_is_found_between_net_and_gross(
+    country: str, net: str, gross: str, unit: str, rate: str | None
+) -> None:
+    found = vat_rate_leading(country, Decimal(net), Decimal(gross), date(2026, 11, 20), Decimal(unit))
+    assert found == (None if rate is None else Decimal(rate))
+
+
+@given(
+    gross=st.decimals("0.10", "99999", places=2),
+    rate=st.sampled_from([("CZ", 21), ("CZ", 12), ("SK", 23), ("SK", 19), ("SK", 5), ("PL", 23), ("PL", 8)]),
+    places=st.sampled_from([2, 6]),
+)
+def test_any_rounded_amounts_lead_back_to_their_rate(gross: Decimal, rate: tuple[str, int], places: int) -> None:
+    country, percent = rate
+    net = rounded(gross / (1 + Decimal(percent) / 100), Decimal(1).scaleb(-places))
+    found = vat_rate_leading(country, net, gross, date(2026, 11, 20), Decimal("0.01"))
+    # a few hellers can be explained by several rates; then it is one of those
+    assert found == percent or (found is not None and abs(net * (1 + found / 100) - gross) <= Decimal("0.02"))
+
+
+def test_a_mapping_that_counts_with_rates_changes_with_the_table() -> None:
+    computed = "vat_rate: {compute: \"vat_rate_between('CZ', 1, 1.21, ordered_at)\"}"
+    plain, between = (
+        loaded(changed("vat_rate: VAT", "vat_rate: {compute: '21'}")),
+        loaded(changed("vat_rate: VAT", computed)),
+    )
+    assert plain.version != between.version
 
 
 # -- settings ------------------------------------------------------------------------------------------------

@@ -99,3 +99,30 @@ def test_a_row_can_be_computed_from_what_is_around_it(here: Path) -> None:
     )
     [line] = one(rows, "package/item", fields).lines
     assert (line.name, line.vat_rate) == ("A pro Jana", Decimal(12))
+
+
+def test_a_predicate_may_follow_a_reference_of_its_own_row(here: Path) -> None:
+    # given rows that name a tax by its number, some of which are not there
+    rows = "".join(
+        f'<row n="{name}"><tax>{tax}</tax></row>' for name, tax in (("A", 7), ("B", 9), ("C", 7), ("D", 1))
+    )
+    taxes = '<tax id="9"><rate>12</rate></tax><tax id="7"><rate>21</rate></tax>'
+    fields = (
+        '{name: "@n", unit_price.gross: {value: "1"}, '
+        "vat_rate: {path: '../tax[@id=$here/tax]/rate', default: 0}}"
+    )
+    # then each has the rate of its own tax
+    document = one(rows + taxes, "row", fields)
+    assert [line.vat_rate for line in document.lines] == [21, 12, 21, 0]
+
+
+def test_rows_may_be_chosen_by_what_stands_before_them(here: Path) -> None:
+    rows = "".join(
+        f"<row><kind>{kind}</kind><p>{price}</p></row>" for kind, price in (("a", 1), ("b", 2), ("a", 4))
+    )
+    fields = (
+        "{name: kind, vat_rate: {value: '21'}, "
+        "unit_price.gross: {compute: \"number('sum(../row[kind=$here/kind]/p)')\"}}"
+    )
+    document = one(rows, "row[not(kind=preceding-sibling::row/kind)]", fields)
+    assert [(line.name, line.unit_price.gross) for line in document.lines] == [("a", 5), ("b", 2)]

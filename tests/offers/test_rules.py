@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from gateway.documents import LevelPrice, Offer, Price, PriceBasis, Product, ProductPrice, Property, StockLevel
+from gateway.documents import (
+    ItemCondition,
+    LevelPrice,
+    Offer,
+    Price,
+    PriceBasis,
+    Product,
+    ProductPrice,
+    Property,
+    StockLevel,
+)
 from gateway.offers import (
     BadRules,
     CannotWorkOut,
@@ -134,6 +146,71 @@ def test_a_special_price_comes_from_a_level_of_its_own() -> None:
     special = worked_out(known, special_price_level="Akce").special_price
     assert special is not None
     assert special.gross == D(99)
+
+
+UNTIL = datetime(2026, 12, 24, 12, tzinfo=UTC)
+
+
+def test_a_special_price_keeps_its_days_and_one_of_a_level_has_none() -> None:
+    special = Price(gross=D("108.90"))
+    dated = card(price=GROSS, special_price=special, special_price_until=UNTIL)
+    assert worked_out(Known("A", (dated,))).special_price_until == UNTIL
+    level = replace(dated, prices=(LevelPrice(level="SALE", price=Price(gross=D("99"))),))
+    offer = worked_out(Known("A", (level,)), special_price_level="SALE")
+    assert (offer.special_price and offer.special_price.gross, offer.special_price_until) == (D("99"), None)
+
+
+def test_a_special_price_that_is_not_told_has_no_days() -> None:
+    dear = card(price=GROSS, special_price=Price(gross=D("130")), special_price_until=UNTIL)
+    assert worked_out(Known("A", (dear,))).special_price_until is None
+    dated = card(price=GROSS, special_price=Price(gross=D("99")), special_price_until=UNTIL)
+    assert worked_out(Known("A", (dated,)), without_price="true").special_price_until is None
+
+
+def test_days_are_taken_off_or_set_by_a_rule() -> None:
+    dated = Known("A", (card(price=GROSS, special_price=Price(gross=D("99")), special_price_until=UNTIL),))
+    assert worked_out(dated, fields={"special_price_until": "none"}).special_price_until is None
+    assert worked_out(dated, fields={"available_from": "special_price_until"}).available_from == UNTIL
+    told = worked_out(dated, fields={"available_from": "'2026-12-24T13:00:00+01:00'"})
+    assert told.available_from == UNTIL
+    with pytest.raises(CannotWorkOut) as raised:
+        worked_out(dated, fields={"available_from": "'2026-12-24'"})
+    assert raised.value.message == "`available_from` cannot be made of it: `2026-12-24` names no zone"
+
+
+def test_the_selling_price_can_be_the_special_one_of_a_dearer_level() -> None:
+    standard = LevelPrice(level="STANDARD_PRICE", price=Price(gross=D("150")))
+    offer = worked_out(
+        Known("A", (card(price=GROSS, prices=(standard,)),)), price_level="STANDARD_PRICE", special_price_level=""
+    )
+    assert offer.price is not None
+    assert offer.special_price is not None
+    assert (offer.price.gross, offer.special_price.gross) == (D(150), D(121))
+
+
+def test_what_variants_share_and_the_makers_number_come_from_the_first_card_that_has_them() -> None:
+    known = Known("A", (card("MAIN"), card("SHOP", group="G", part_number="P", condition=ItemCondition.USED)))
+    offer = worked_out(known, leave_out="condition == 'new'", fields={"name": "group ~ '-' ~ part_number"})
+    assert (offer.name, offer.condition) == ("G-P", ItemCondition.USED)
+
+
+def test_an_example_may_have_days() -> None:
+    example = RuleTestModel.model_validate(
+        {
+            "name": "days",
+            "products": [
+                {
+                    "sku": "A",
+                    "price.gross": "121",
+                    "special_price.gross": "99",
+                    "special_price_until": "2026-12-24T12:00:00+00:00",
+                }
+            ],
+            "expect": {"special_price_until": "2026-12-24T12:00:00+00:00"},
+        }
+    )
+    [test] = rule_tests([example])
+    assert run_rule_test(compile_rules(RulesModel()), test).passed
 
 
 def test_fields_are_worked_out_by_expressions_in_their_order() -> None:

@@ -28,7 +28,9 @@ def test_every_explanation_is_of_a_code_in_use() -> None:
     assert {code for code in explanations() if code[0] in "TX"} <= codes_in_use()
 
 
-@pytest.mark.parametrize(("page", "tables"), [("templates.md", 3), ("pohoda.md", 2), ("profit.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "tables"), [("templates.md", 3), ("pohoda.md", 2), ("profit.md", 2), ("offers.md", 8)]
+)
 def test_the_tables_of_the_documentation_are_current(page: str, tables: int) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert text.count("<!-- table: ") == tables

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 import pytest
@@ -103,6 +105,9 @@ def test_a_code_is_written_as_it_is_or_refused(lay: Lay, code: str, written: str
         ("0.00005", "amount(4)", "0.0001"),
         ("-0.00", "amount", "0"),
         ("1E+3", "amount(2)", "1000"),
+        ("242", "fixed", "242.00"),
+        ("1E+3", "fixed(1)", "1000.0"),
+        ("99.175", "fixed(2)", "99.18"),
         ("1E+3", "quantity", "1000"),
         ("0.5000", "quantity", "0.5"),
         ("1E-7", "quantity", "0.0000001"),
@@ -111,6 +116,20 @@ def test_a_code_is_written_as_it_is_or_refused(lay: Lay, code: str, written: str
 def test_numbers_are_plain(lay: Lay, value: str, filtered: str, written: str) -> None:
     site = lay("{{ document.lines[0].quantity | " + filtered + " }}")
     assert text_of(site, order(lines=(line(quantity=Decimal(value)),))) == written
+
+
+@pytest.mark.parametrize(
+    ("filtered", "written"),
+    [
+        ("moment", "2026-11-20T08:05:31+01:00"),
+        ('moment("plain")', "2026-11-20 08:05:31"),
+        ('moment("minutes")', "2026-11-20 08:05"),
+    ],
+)
+def test_times_are_written_in_their_own_zone(lay: Lay, filtered: str, written: str) -> None:
+    site = lay("{{ document.ordered_at | " + filtered + " }}")
+    moment = datetime(2026, 11, 20, 8, 5, 31, 999, tzinfo=ZoneInfo("Europe/Prague"))
+    assert text_of(site, order(ordered_at=moment)) == written
 
 
 @hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

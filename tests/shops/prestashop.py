@@ -157,7 +157,9 @@ class PrestaShop(ShopServer):
             variant = self.products.get(number)
             if variant is None:
                 return Reply(status=404)
-            return _document(f"<combination><id>{number}</id><id_product>{variant.variant_of}</id_product></combination>")
+            return _document(
+                f"<combination><id>{number}</id><id_product>{variant.variant_of}</id_product></combination>"
+            )
         if kind == "order_carriers":
             return _document(_carrier(self.orders[number]))
         return _document(_LINKED[kind].format(id=number, state=self.states.get(number, "")))
@@ -167,9 +169,10 @@ class PrestaShop(ShopServer):
         changed = str(order.changed)
         taken = (order.shipping / Decimal("1.21")).quantize(Decimal("0.01"))
         goods = sum((row.gross * row.quantity for row in order.rows), Decimal(0))
+        link = quoteattr(f"{self.url}/api/addresses/{order.id}")
         return f"""<order>
 <id><![CDATA[{order.id}]]></id>
-<id_address_delivery xlink:href={quoteattr(f"{self.url}/api/addresses/{order.id}")}>{order.id}</id_address_delivery>
+<id_address_delivery xlink:href={link}>{order.id}</id_address_delivery>
 <id_address_invoice>{order.id}</id_address_invoice>
 <id_currency>1</id_currency><id_lang>1</id_lang><id_customer>{order.id}</id_customer><id_carrier>3</id_carrier>
 <current_state>{order.state}</current_state><module><![CDATA[ps_wirepayment]]></module>
@@ -226,7 +229,9 @@ def _document(inner: str) -> Reply:
 
 
 def _error(status: int, message: str) -> Reply:
-    text = f"<prestashop><errors><error><code><![CDATA[85]]></code><message><![CDATA[{message}]]></message></error>"
+    text = (
+        f"<prestashop><errors><error><code><![CDATA[85]]></code><message><![CDATA[{message}]]></message></error>"
+    )
     return Reply(f"{text}</errors></prestashop>".encode(), status=status)
 
 
@@ -261,7 +266,9 @@ def _carrier(order: Order) -> str:
 
 
 def _state(number: int, name: str) -> str:
-    return f"<order_state><id>{number}</id><name><language id='1'><![CDATA[{name}]]></language></name></order_state>"
+    return (
+        f"<order_state><id>{number}</id><name><language id='1'><![CDATA[{name}]]></language></name></order_state>"
+    )
 
 
 _LINKED = {

@@ -1,4 +1,4 @@
-"""Orders out of the API of a shop: each is one input with all that belongs to it, once, whatever happens meanwhile."""
+"""Orders out of the API of a shop: each is one input with all that belongs to it, and comes once."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_a_changed_mapping_or_template_does_not_begin_anew(prestashop: Shop) -> 
     shop, api = prestashop
     shop.add_orders(2)
     api.run()
-    api.configure(route='    settings: {country: SK}')
+    api.configure(route="    settings: {country: SK}")
     shop.begin_anew()
     shop.add_orders(1, start=datetime(2026, 11, 21, 9, 0))  # noqa: DTZ001 - as the shop writes times
     api.run()

@@ -1,4 +1,4 @@
-"""Stock, prices and states into the API of a shop: each value arrives, whatever happens, and nothing is done twice."""
+"""Stock, prices and states into the API of a shop: each value arrives, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_whatever_call_fails_each_value_arrives_and_no_state_twice(shop: Shop, f
 
 
 def test_the_key_stands_in_no_message_and_no_stored_call(shop: Shop) -> None:
-    server, api = shop
+    _, api = shop
     tell_stock(api, MUG=5, CHAIR=1)
     for path in (api.site.folder / "spool").rglob("*"):
         if path.is_file():
