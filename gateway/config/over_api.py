@@ -51,11 +51,12 @@ def impossible_for_lists(source: FromModel, options: ApiOptions, site: Path) -> 
     return found + _settings(options, description)
 
 
-def impossible_without_lists(source: FromModel, name: str) -> list[Impossible]:
-    """A `list` of what is no API."""
+def impossible_without_lists(source: FromModel, name: str | None) -> list[Impossible]:
+    """A `list` of what is no API; without a name the drop folder is meant."""
     if source.list_ is None:
         return []
-    message = f"`list` is for the API of a shop, and `{name}` is none"
+    what = "the drop folder" if name is None else f"`{name}`"
+    message = f"`list` is for the API of a shop, and {what} is none"
     return [Impossible("list", message, "leave `list:` out, or take an endpoint of `type: api`")]
 
 

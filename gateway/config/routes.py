@@ -164,7 +164,7 @@ class Resolver:
                 self._cannot([asked], (*base, "from"))
                 return None
             ask, endpoint = asked
-        elif endpoint is not None and self._cannot(self._not_from(endpoint, route.from_), (*base, "from")):
+        elif self._cannot(self._not_from(endpoint, route.from_), (*base, "from")):
             return None
         options = self._model.endpoints[endpoint] if endpoint else None
         is_feed, is_list = isinstance(options, HttpOptions), isinstance(options, ApiOptions) and ask is None
@@ -206,8 +206,10 @@ class Resolver:
             mapping_span=self._span((*base, "mapping")),
         )
 
-    def _not_from(self, endpoint: str, source: FromModel) -> list[Impossible]:
-        """What cannot be taken from that endpoint."""
+    def _not_from(self, endpoint: str | None, source: FromModel) -> list[Impossible]:
+        """What cannot be taken from that endpoint, or from the drop folder."""
+        if endpoint is None:
+            return impossible_without_lists(source, None)
         options = self._model.endpoints[endpoint]
         if isinstance(options, ApiOptions):
             return impossible_for_lists(source, options, self._site)

@@ -79,7 +79,7 @@ class Complaints:
         elif fault["input"] is None:
             self.add("M005", f"`{name}` has no value", place, hint=f"give `{name}` a value, or remove the line")
         else:
-            said = str(fault["msg"])
+            said = str(fault["msg"]).removeprefix("Value error, ")
             self.add("M005", f"`{name}` has a wrong value: {said[:1].lower()}{said[1:]}", place)
 
 

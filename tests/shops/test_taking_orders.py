@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from lxml import etree
 
+from gateway.store.ledger import Ledger
 from tests.shops.conftest import ApiSite
 from tests.shops.prestashop import KEY, PrestaShop
 from tests.shops.server import Fault, Request
@@ -175,3 +179,42 @@ def test_a_changed_mapping_or_template_does_not_begin_anew(prestashop: Shop) -> 
     api.run()
     assert len(shop.questions("/api/customers")) <= 3
     assert api.site.numbers() == numbers(3)
+
+
+class Ended(BaseException):
+    """The process ends here."""
+
+
+def test_wherever_the_process_ends_every_order_comes_once(
+    prestashop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write into the ledger is once the last thing that is done."""
+    shop, api = prestashop
+    original = Ledger.write
+    at, written = 1, 0
+
+    @contextmanager
+    def ending(ledger: Ledger, *arguments: Any) -> Iterator[Any]:
+        nonlocal written
+        written += 1
+        with original(ledger, *arguments) as connection:
+            yield connection
+        if written == at:
+            raise Ended
+
+    ended = True
+    while ended:
+        count = len(shop.orders)
+        shop.add_orders(2, start=datetime(2026, 11, 20, 8, 0))  # noqa: DTZ001 - as the shop writes times
+        written, ended = 0, False
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "write", ending)
+            try:
+                api.run()
+            except Ended:
+                ended = True
+        api.run()
+        assert api.site.numbers() == numbers(count + 2), at
+        at += 1
+    assert at > 20
+    assert not api.site.status().matters
