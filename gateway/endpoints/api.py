@@ -18,7 +18,7 @@ from gateway.endpoints.api_connection import ApiConnection, filled_in
 from gateway.endpoints.api_description import ApiModel, load_description
 from gateway.endpoints.api_lists import ApiSource
 from gateway.endpoints.base import Memory, Pickup, Traits, TransferOptions
-from gateway.endpoints.http import HttpOptions
+from gateway.endpoints.http import HttpOptions, checked_address
 from gateway.endpoints.http_client import HttpConnection
 from gateway.errors import EndpointRefused, ProblemsFound
 
@@ -73,7 +73,7 @@ class ApiOptions(TransferOptions):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        return HttpOptions(url=url).url
+        return checked_address(url, "the address of the shop alone; its platform knows what follows the `?`")
 
     @field_validator("key", "token")
     @classmethod

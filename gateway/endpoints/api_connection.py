@@ -95,7 +95,9 @@ class ApiConnection:
                 if answer.status == 401 and self.description.login is not None and self._token and turn == 0:
                     self._token = None
                     continue
-                pause = asked_pause(answer, self._clock) if answer.status in (429, 503) else None
+                # A POST that got a 503 may have been carried out; what looks first is asked again by the lane.
+                asks = answer.status == 429 or (answer.status == 503 and method != "POST")
+                pause = asked_pause(answer, self._clock) if asks else None
                 if pause is None or waited + pause > _PATIENCE or turn == _TURNS - 1:
                     return self._heard(answer, judged=judged)
             waited += pause
@@ -150,7 +152,8 @@ class ApiConnection:
         content: bytes | None,
     ) -> Any:
         url = self._address(path, query)
-        return self._connection.ask(method, url, headers=headers, content=content, follow=content is None)
+        # No redirect is followed: the headers hold secrets, and an API has one address.
+        return self._connection.ask(method, url, headers=headers, content=content, follow=False)
 
     def _address(self, path: str, query: Mapping[str, str] | None) -> httpx.URL:
         base = self._connection.address("")

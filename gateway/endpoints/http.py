@@ -27,6 +27,23 @@ _SECRET_NAME = re.compile(r"hash|key|token|auth|secret|pass|pwd|pin|sig|session"
 _SECRET_FROM = 8
 
 
+def checked_address(url: str, about_queries: str) -> str:
+    """An address of HTTP without login and query. Raises ValueError with words for who wrote it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("user and password have options of their own, `user:` and `password:`")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise ValueError(about_queries)
+    plain = parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\x00-\x20\x7f]", url)
+    if not plain:
+        raise ValueError("an address such as `https://shop.example.cz/export` is expected")
+    return url
+
+
 class HttpOptions(TransferOptions):
     """An HTTP server that feeds come from and files go to. `gateway check` warns of secrets over plain `http://`."""
 
@@ -80,19 +97,7 @@ class HttpOptions(TransferOptions):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            parts = urlsplit("")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("user and password have options of their own, `user:` and `password:`")
-        if parts.query or parts.fragment or url.endswith(("?", "#")):
-            raise ValueError("what follows the `?` goes under `query:`, since it often is a secret")
-        plain = parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\x00-\x20\x7f]", url)
-        if not plain:
-            raise ValueError("an address such as `https://shop.example.cz/export` is expected")
-        return url
+        return checked_address(url, "what follows the `?` goes under `query:`, since it often is a secret")
 
     @field_validator("query")
     @classmethod

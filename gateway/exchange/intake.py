@@ -179,7 +179,7 @@ class Intake:
         ).one_or_none()
         if row is None or not _is_the_same(entry, row):
             return None
-        if row.done_at is not None and not self._kept_under(row.configuration):
+        if row.done_at is not None and not (entry.versioned or self._kept_under(row.configuration)):
             return None
         return str(row.id)
 

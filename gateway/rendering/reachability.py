@@ -18,18 +18,30 @@ from gateway.errors import ProblemsFound
 from gateway.rendering.checking import Checker, Part
 from gateway.rendering.expressions import Scope, written
 from gateway.rendering.shapes import Shape
-from gateway.rendering.template import _Draft
+from gateway.rendering.template import Draft, Trees
+
+
+def reviewed(name_or_path: str, *, site: Path | None = None, trees: Trees | None = None) -> tuple[Problem, ...]:
+    """The problems of a template; where there are none, the remarks on it. trees: shared by many templates."""
+    try:
+        draft = Draft(name_or_path, site, trees)
+    except ProblemsFound as error:
+        return error.problems
+    return draft.faults() or _remarks(draft)
 
 
 def remarks(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]:
     """The remarks on a template; () where there are none, or where it cannot be read at all."""
     try:
-        draft = _Draft(name_or_path, site)
+        return _remarks(Draft(name_or_path, site))
     except ProblemsFound:
         return ()
+
+
+def _remarks(draft: Draft) -> tuple[Problem, ...]:
     conditions = _Conditions(
         draft.chain,
-        draft._parts,  # noqa: SLF001 - the same room
+        dict(draft.parts),
         KINDS[draft.kind].document,
         draft.declaration.struct(),
         tuple(draft.declaration.lookups),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import InvalidOperation
 from functools import cache, partial
 from hashlib import sha256
@@ -178,7 +179,7 @@ def load(
     `("lookups", "payment", "card")` stands in the configuration. Raises ProblemsFound with every problem of the
     template, the settings and the lookups.
     """
-    draft = _Draft(name_or_path, site)
+    draft = Draft(name_or_path, site)
     place = where or _nowhere
     problems = draft.problems()
     bound, wrong_settings = bind_settings(draft.declaration, settings or {}, place, KINDS[draft.kind].document)
@@ -204,17 +205,28 @@ def load(
 def check(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]:
     """The problems of a template itself, whatever its settings will be; () where there are none."""
     try:
-        draft = _Draft(name_or_path, site)
-        return tuple(draft.problems() or draft.compile())
+        return Draft(name_or_path, site).faults()
     except ProblemsFound as error:
         return error.problems
 
 
-class _Draft:
-    """A template that has been read and parsed. Raises ProblemsFound where that cannot be done."""
+@dataclass(frozen=True)
+class Trees:
+    """What was parsed and compiled to be checked, by path and text: templates share their envelopes."""
 
-    def __init__(self, name_or_path: str, site: Path | None) -> None:
+    parsed: dict[tuple[str, str], nodes.Template] = field(default_factory=dict)
+    generated: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Draft:
+    """A template that has been read and parsed. Raises ProblemsFound where that cannot be done.
+
+    trees: what was parsed before; what is read here is added.
+    """
+
+    def __init__(self, name_or_path: str, site: Path | None, trees: Trees | None = None) -> None:
         self.name, self.sources = locate(name_or_path, site)
+        self._trees = Trees() if trees is None else trees
         self._site = site
         self._language = TemplateLanguage(self.sources, Desk(Charset("utf-8"), {}, None))
         self._parts: dict[str, Part] = {}
@@ -227,6 +239,15 @@ class _Draft:
         self.kind = self._kind()
         self.declaration: Declaration = declared(self.sources, folders)
         self.vat_rates = self._vat_rates(folders)
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """All files of the template, by name."""
+        return self._parts
+
+    def faults(self) -> tuple[Problem, ...]:
+        """What is wrong with the template itself, whatever its settings will be."""
+        return tuple(self.problems() or self._generate())
 
     def problems(self) -> list[Problem]:
         """What the check of the syntax tree finds."""
@@ -242,11 +263,21 @@ class _Draft:
             return None
         return QuickLanguage(Charset(encoding), tables, self.vat_rates).function(tree)
 
-    def compile(self, language: TemplateLanguage | None = None) -> list[Problem]:
-        """Compile all files, those that are included as well; what only the compiler finds."""
-        language = language or self._language
+    def compile(self, language: TemplateLanguage) -> list[Problem]:
+        """Compile all files for use, those that are included as well; what only the compiler finds."""
         for part in self._parts.values():
             self._try(part.source, partial(language.get_template, part.source.name))
+        return self._faults
+
+    def _generate(self) -> list[Problem]:
+        """What only the compiler finds; once for each file that is shared."""
+        for part in self._parts.values():
+            key = (part.source.path, part.source.text)
+            if key not in self._trees.generated:
+                source = part.source
+                # From the text: the compiler marks the tree that it is given.
+                self._try(source, partial(self._language.compile, source.text, source.name, source.path))
+                self._trees.generated.add(key)
         return self._faults
 
     def _read(self, name: str, mentioned: Span | None) -> None:
@@ -260,7 +291,10 @@ class _Draft:
         self._try(source, partial(self._parse, source))
 
     def _parse(self, source: Source) -> None:
-        tree = self._language.parse(source.text, source.name, source.path)
+        key = (source.path, source.text)
+        tree = self._trees.parsed.get(key)
+        if tree is None:
+            tree = self._trees.parsed[key] = self._language.parse(source.text, source.name, source.path)
         self._parts[source.name] = Part(source, tree)
         for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
             named = node.template  # type: ignore[attr-defined]  # all four have it

@@ -83,6 +83,7 @@ def listening(shop: ShopServer) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10
+        disable_nagle_algorithm = True
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - as the library has it
             """Nothing."""

@@ -191,3 +191,13 @@ def test_a_login_that_is_refused_is_told_without_the_password(shoper: tuple[Toke
     shop.faults = {1: Fault.FORBIDDEN}
     told = api.run().unreachable["shop"]
     assert told == f"{shop.url}/webapi/rest/auth: the login is refused: 401 Unauthorized"
+
+
+def test_no_secret_follows_a_redirect(woocommerce: tuple[WooCommerce, ApiSite]) -> None:
+    shop, api = woocommerce
+    elsewhere = WooCommerce()
+    with listening(elsewhere):
+        shop.redirect = f"{elsewhere.url}/wp-json/wc/v3/orders"
+        told = api.run().unreachable["shop"]
+    assert elsewhere.asked == []
+    assert told.endswith(f"the server says 302 Found: it is at {elsewhere.url}/wp-json/wc/v3/orders")

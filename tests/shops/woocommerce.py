@@ -31,6 +31,7 @@ class WooCommerce(ShopServer):
         super().__init__()
         self.orders: dict[int, dict[str, Any]] = {}
         self.cards: dict[int, Card] = {}
+        self.redirect: str | None = None
 
     def add_orders(self, count: int) -> None:
         """Further orders of one row each, at 100 without VAT."""
@@ -45,6 +46,8 @@ class WooCommerce(ShopServer):
         return card
 
     def answer(self, request: Request) -> Reply:
+        if self.redirect is not None:
+            return Reply(status=302, headers={"Location": self.redirect})
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {login}":
             return _json({"code": "woocommerce_rest_cannot_view", "message": "Sorry"}, 401)
