@@ -55,12 +55,20 @@ def _api_schema() -> dict[str, Any]:
     return described_schema(ApiModel, "API of a platform")
 
 
+def _platform_schema() -> dict[str, Any]:
+    from gateway.mapping.language import described_schema
+    from gateway.workbench.platforms import PlatformModel
+
+    return described_schema(PlatformModel, "platform")
+
+
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "mapping": mapping_schema,
     "config": config_schema,
     "table": _table_schema,
     "vat_rates": _rates_schema,
     "api": _api_schema,
+    "platform": _platform_schema,
 }
 """The schemas by the name of their file."""
 
@@ -81,16 +89,18 @@ def stale() -> Iterator[tuple[Path, str]]:
         path, text = place_of(name), text_of(name)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             yield path, text
-    yield from _stale_pages(library.shipped() / "docs")
+    yield from _stale_pages(library.shipped())
 
 
-def _stale_pages(folder: Path) -> Iterator[tuple[Path, str]]:
+def _stale_pages(clone: Path) -> Iterator[tuple[Path, str]]:
     """The pages of the documentation, where there are any (in a clone), whose tables are old."""
     from gateway.rendering.reference import refreshed
+    from gateway.workbench.platforms import platform_tables
 
-    for path in sorted(folder.glob("*.md")):
+    further = platform_tables()
+    for path in sorted([*clone.glob("README.md"), *clone.glob("docs/**/*.md")]):
         text = path.read_text(encoding="utf-8")
-        if "<!-- table: " in text and (now := refreshed(text)) != text:
+        if "<!-- table: " in text and (now := refreshed(text, further)) != text:
             yield path, now
 
 
