@@ -162,6 +162,9 @@ class PrestaShop(ShopServer):
             )
         if kind == "order_carriers":
             return _document(_carrier(self.orders[number]))
+        if kind == "products":
+            card = self.products.get(number)
+            return _document(_product(card)) if card else Reply(status=404)
         return _document(_LINKED[kind].format(id=number, state=self.states.get(number, "")))
 
     def _order(self, order: Order) -> str:
@@ -201,6 +204,11 @@ class PrestaShop(ShopServer):
                 return _error(400, f"parameter {min(lacking)} is required")
             self.products[int(record) - 5000].quantity = int(given["quantity"] or 0)
         elif kind == "products" and request.method == "PATCH":
+            self.products[int(record)].price = Decimal(root.findtext("product/price") or "0")
+        elif kind == "products" and request.method == "PUT":
+            if root.find("product/quantity") is not None or root.find("product/manufacturer_name") is not None:
+                return _error(400, "parameter not writable")
+            assert root.findtext("product/reference") == self.products[int(record)].reference
             self.products[int(record)].price = Decimal(root.findtext("product/price") or "0")
         elif kind == "order_carriers" and request.method == "PUT":
             assert root.findtext("order_carrier/weight") is not None, "all other fields are needed as well"
@@ -250,6 +258,11 @@ def _detail(row: Row) -> str:
 <total_price_tax_excl>{row.net * row.quantity}</total_price_tax_excl>
 <unit_price_tax_incl>{row.gross}</unit_price_tax_incl><unit_price_tax_excl>{row.net}</unit_price_tax_excl>
 <associations><taxes nodeType="tax"><tax><id>1</id></tax></taxes></associations></order_detail>"""
+
+
+def _product(product: Product) -> str:
+    return f"""<product><id>{product.id}</id><manufacturer_name>Hrnčírna</manufacturer_name><quantity>3</quantity>
+<reference><![CDATA[{product.reference}]]></reference><price>{product.price}</price></product>"""
 
 
 def _stock(number: int, product: Product) -> str:

@@ -93,6 +93,15 @@ def test_pieces_and_prices_of_products_and_pieces_of_variants(shop: Shop) -> Non
     assert not reasons(api)
 
 
+def test_a_price_by_sending_the_whole_product_back(shop: Shop) -> None:
+    server, api = shop
+    text = api.site.config_path.read_text(encoding="utf-8")
+    api.site.config_path.write_text(text.replace("prices: patch", "prices: put"), encoding="utf-8")
+    tell_stock(api, MUG=5, LAMP_RED=2)
+    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0]
+    assert not offer_problems(api)
+
+
 def test_what_was_found_once_is_not_looked_for_again(shop: Shop) -> None:
     server, api = shop
     tell_stock(api, MUG=5)
