@@ -18,6 +18,7 @@ from gateway.errors import ConfigError, ProblemsFound, UsageError
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
     from gateway.config import Config
+    from gateway.rendering.template import Trees
 
 _UNLOADED = "does not load"
 _Result = tuple[str, str, tuple[Problem, ...]]
@@ -45,7 +46,7 @@ def check(
     session = session_of(context)
     started = monotonic()
     results = list(_check_files(session, paths) if paths else _check_site(session))
-    problems = [problem for _, _, found in results for problem in found]
+    problems = _told(results)
     bad = any(problem.level == "error" or (strict and problem.level == "warning") for problem in problems)
     if as_json or form == "json":
         session.terminal.json(
@@ -65,7 +66,7 @@ def check(
 
 
 def _report(terminal: Terminal, results: list[_Result], seconds: float, *, bad: bool) -> None:
-    problems = [problem for _, _, found in results for problem in found]
+    problems = _told(results)
     width = max((len(name) for name, _, _ in results), default=0)
     for name, about, found in results:
         errors = any(problem.level == "error" for problem in found)
@@ -82,6 +83,11 @@ def _report(terminal: Terminal, results: list[_Result], seconds: float, *, bad: 
         terminal.result("next: `gateway run`, or `gateway run --once` to try it")
 
 
+def _told(results: list[_Result]) -> list[Problem]:
+    """All problems; one that several files have of the mapping that they extend is told once."""
+    return list(dict.fromkeys(problem for _, _, found in results for problem in found))
+
+
 def one_line_without_place(problem: Problem) -> str:
     """The short form for a table that names the file already."""
     import msgspec
@@ -94,10 +100,11 @@ def _check_site(session: Session) -> Iterator[_Result]:
     config: _Result | None = None
     site = site_of(session)
     if session.config_path.exists() or session.config_path != Path("config.yaml"):
-        config = _check_config(session)
-    files = [_check_file(path, site) for folder in SUFFIXES for path in files_of_site(folder, site)]
+        config = check_config(session)
+    look = _Look(site)
+    files = [look.at(path) for folder in SUFFIXES for path in files_of_site(folder, site)]
     places = library.search_path("mappings", site)
-    files += [_check_file(path, site) for place in places for path in descriptions_below(place)]
+    files += [look.at(path) for place in places for path in descriptions_below(place)]
     if config is not None:
         told = {problem for _, _, found in files for problem in found}
         yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
@@ -105,7 +112,7 @@ def _check_site(session: Session) -> Iterator[_Result]:
 
 
 def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
-    site = site_of(session)
+    look = _Look(site_of(session))
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
@@ -115,12 +122,13 @@ def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
             files += descriptions_below(path)
         for file in files:
             if file.name in (session.config_path.name, "config.yaml"):
-                yield _check_config(Session(session.terminal, file))
+                yield check_config(Session(session.terminal, file))
             else:
-                yield _check_file(file, site)
+                yield look.at(file)
 
 
-def _check_config(session: Session) -> _Result:
+def check_config(session: Session) -> _Result:
+    """The configuration of the site: its name, a word about it, and all its problems."""
     from gateway.exchange.prepared import prepare_routes
 
     name = str(session.config_path)
@@ -153,19 +161,36 @@ def _unknown_addresses(config: Config, name: str) -> list[Problem]:
     ]
 
 
-def _check_file(path: Path, site: Path | None) -> _Result:
-    from gateway.yamlfile import shorten
+class _Look:
+    """The checks of files, one after the other; what templates share is parsed once."""
 
-    name = shorten(path)
-    checks = {".yaml": _check_mapping, ".yml": _check_mapping, ".j2": _check_template, ".xsd": _check_schema}
-    described = {"api.yaml": _check_api}
-    checker = described.get(path.name) or checks.get(path.suffix)
-    if checker is None:
-        raise UsageError(f"{name}: only .yaml, .j2 and .xsd files can be checked")
-    try:
-        return name, *checker(path, site)
-    except ProblemsFound as error:
-        return name, "", error.problems
+    def __init__(self, site: Path | None) -> None:
+        self._site = site
+        self._trees: Trees | None = None
+
+    def at(self, path: Path) -> _Result:
+        """What is found in one file. Raises UsageError for what cannot be checked."""
+        from gateway.yamlfile import shorten
+
+        name = shorten(path)
+        checks = {".yaml": _check_mapping, ".yml": _check_mapping, ".j2": self._template, ".xsd": _check_schema}
+        described = {"api.yaml": _check_api, "platform.yaml": _check_platform}
+        checker = described.get(path.name) or checks.get(path.suffix)
+        if checker is None:
+            raise UsageError(f"{name}: only .yaml, .j2 and .xsd files can be checked")
+        try:
+            return name, *checker(path, self._site)
+        except ProblemsFound as error:
+            return name, "", error.problems
+
+    def _template(self, path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+        from gateway.rendering.reachability import reviewed
+        from gateway.rendering.template import Trees
+
+        if path.name.startswith("_"):
+            return "part of other templates", ()
+        self._trees = self._trees or Trees()
+        return "fields, filters and includes are known", reviewed(str(path), site=site, trees=self._trees)
 
 
 def _check_mapping(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
@@ -185,14 +210,10 @@ def _check_api(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]
     return f"API, {plural(len(description.lists), 'list')}", ()
 
 
-def _check_template(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
-    from gateway.rendering import check as check_template
-    from gateway.rendering.reachability import remarks
+def _check_platform(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+    from gateway.workbench.platforms import check_platform
 
-    if path.name.startswith("_"):
-        return "part of other templates", ()
-    problems = check_template(str(path), site=site)
-    return "fields, filters and includes are known", problems or remarks(str(path), site=site)
+    return f"platform, {plural(len(check_platform(path, site).travels), 'row')}", ()
 
 
 def _check_schema(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]]:

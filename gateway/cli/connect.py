@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from gateway.diagnostics import printable
 from gateway.errors import EndpointError, UsageError
 
 if TYPE_CHECKING:
+    from gateway.cli.terminal import Terminal
     from gateway.config import Config
 
 
@@ -36,23 +37,28 @@ def probe(
     for name in names or ():
         if name not in config.endpoints and not (name == "alerts" and config.alerts):
             raise UsageError(f"there is no endpoint `{name}`; known: {', '.join(config.endpoints) or 'none'}")
-    rows = [row for name in names or config.endpoints for row in _looked_at(config, name)]
+    rows = [row for name in names or config.endpoints for row in looked_at(config, name)]
     if as_json:
         terminal.json([row.as_json() for row in rows])
     else:
-        for row in rows:
-            mark = terminal.mark("bad" if row.problem else "good")
-            terminal.result(f"{mark} {row.shown}  {printable(row.said)}  ({row.seconds:.2f} s)")
-            if row.problem is not None and row.problem.help:
-                terminal.result(f"  help: {row.problem.help}")
+        tell_rows(terminal, rows)
         bad = [row.problem for row in rows if row.problem is not None]
         terminal.result(f"next: `gateway explain {bad[0].code}`" if bad else "next: `gateway run`")
     if any(row.problem for row in rows):
         raise typer.Exit(EndpointError.exit_code)
 
 
+def tell_rows(terminal: Terminal, rows: Iterable[Row]) -> None:
+    """What was found, a line each."""
+    for row in rows:
+        mark = terminal.mark("bad" if row.problem else "good")
+        terminal.result(f"{mark} {row.shown}  {printable(row.said)}  ({row.seconds:.2f} s)")
+        if row.problem is not None and row.problem.help:
+            terminal.result(f"  help: {row.problem.help}")
+
+
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """What was found at an endpoint, or of the ini that one of its targets has there."""
 
     endpoint: str
@@ -74,7 +80,7 @@ class _Row:
         return {**about, **found, **why}
 
 
-def _looked_at(config: Config, name: str) -> Iterator[_Row]:
+def looked_at(config: Config, name: str) -> Iterator[Row]:
     """An endpoint, and if it is in order, the inis of POHODA that its targets have there."""
     from gateway.cli.pohoda import probe_ini
     from gateway.endpoints import open_endpoint, open_service
@@ -98,13 +104,13 @@ def _looked_at(config: Config, name: str) -> Iterator[_Row]:
         endpoint.close()
 
 
-def _row(look: Callable[[], str], name: str, target: str | None = None) -> _Row:
+def _row(look: Callable[[], str], name: str, target: str | None = None) -> Row:
     started = monotonic()
     try:
         said = look()
     except EndpointError as error:
-        return _Row(name, target, error, error.message, monotonic() - started)
-    return _Row(name, target, None, said, monotonic() - started)
+        return Row(name, target, error, error.message, monotonic() - started)
+    return Row(name, target, None, said, monotonic() - started)
 
 
 def _test_message(config: Config) -> str:

@@ -49,10 +49,14 @@ def explain(
 def schema(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="[mapping|config|table|vat_rates]", help="Which one; none = what there is.")
+        str,
+        typer.Argument(
+            metavar="[mapping|config|table|vat_rates|api|platform]", help="Which one; none = what there is."
+        ),
     ] = "",
     write: Annotated[
-        bool, typer.Option("--write", help="Write the files of the package and the tables of docs/ anew.")
+        bool,
+        typer.Option("--write", help="Write the files of the package and the tables of README.md and docs/ anew."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: only say what is old.")] = False,
 ) -> None:

@@ -136,6 +136,7 @@ def _valued() -> frozenset[str]:
 def _rooms() -> Iterable[Any]:
     """The files of the commands, in the order of the help."""
     from gateway.cli import (
+        adding,
         author,
         checking,
         comparing,
@@ -143,6 +144,7 @@ def _rooms() -> Iterable[Any]:
         converting,
         explaining,
         operate,
+        platforms,
         pohoda,
         pohoda_lists,
         safekeeping,
@@ -152,7 +154,7 @@ def _rooms() -> Iterable[Any]:
     )
 
     yield from (author, checking, testing, workbench, comparing, converting, explaining, operate, connect)
-    yield from (pohoda, pohoda_lists, safekeeping, starting)
+    yield from (pohoda, pohoda_lists, safekeeping, starting, adding, platforms)
 
 
 def main() -> None:

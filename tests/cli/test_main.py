@@ -31,11 +31,13 @@ COMMANDS += [
     "pohoda-lists",
     "backup",
     "restore",
+    "platforms",
     "new",
+    "add",
 ]
 CHANGING = ["test", "schema", "run", "retry", "hold", "release", "resend", "resync", "adopt", "forget"]
 READING = ["check", "test", "try", "trace", "diff", "explain", "run", "status", "show", "convert"]
-READING += ["backup", "restore"]
+READING += ["backup", "restore", "platforms"]
 
 
 def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
