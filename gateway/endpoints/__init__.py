@@ -23,6 +23,7 @@ from gateway.endpoints.base import (
     Outcome,
     PagedSource,
     Pickup,
+    Runtime,
     Service,
     ServiceEndpoint,
     Source,
@@ -54,13 +55,13 @@ ENDPOINTS: dict[type[Any], Callable[[str, Any, Path], Endpoint]] = {
     HttpOptions: lambda name, options, root: HttpEndpoint(name, options, root=root),
 }
 
-LISTS: dict[type[Any], Callable[[str, Any, Path], SourceEndpoint]] = {
-    ApiOptions: lambda name, options, root: ApiEndpoint(name, options, root=root),
+LISTS: dict[type[Any], Callable[[str, Any, Path, Runtime], SourceEndpoint]] = {
+    ApiOptions: lambda name, options, root, runtime: ApiEndpoint(name, options, root=root, runtime=runtime),
 }
 
-SERVICES: dict[type[Any], Callable[[str, Any, Path], ServiceEndpoint]] = {
-    ApiOptions: lambda name, options, root: ApiEndpoint(name, options, root=root),
-    MServerOptions: lambda name, options, root: MServerEndpoint(name, options, root=root),
+SERVICES: dict[type[Any], Callable[[str, Any, Path, Runtime], ServiceEndpoint]] = {
+    ApiOptions: lambda name, options, root, runtime: ApiEndpoint(name, options, root=root, runtime=runtime),
+    MServerOptions: lambda name, options, root, _: MServerEndpoint(name, options, root=root),
 }
 
 
@@ -69,14 +70,16 @@ def open_endpoint(name: str, options: AnyOptions, root: Path) -> Endpoint:
     return ENDPOINTS[type(options)](name, options, root)
 
 
-def open_source(name: str, options: AnyOptions, root: Path) -> SourceEndpoint:
+def open_source(name: str, options: AnyOptions, root: Path, runtime: Runtime | None = None) -> SourceEndpoint:
     """The endpoint with folders or lists that these options describe; nothing is connected yet."""
-    return LISTS[type(options)](name, options, root) if options.has_lists else open_endpoint(name, options, root)
+    if options.has_lists:
+        return LISTS[type(options)](name, options, root, runtime or Runtime())
+    return open_endpoint(name, options, root)
 
 
-def open_service(name: str, options: AnyOptions, root: Path) -> ServiceEndpoint:
+def open_service(name: str, options: AnyOptions, root: Path, runtime: Runtime | None = None) -> ServiceEndpoint:
     """The endpoint that answers calls, which these options describe; nothing is connected yet."""
-    return SERVICES[type(options)](name, options, root)
+    return SERVICES[type(options)](name, options, root, runtime or Runtime())
 
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "Outcome",
     "PagedSource",
     "Pickup",
+    "Runtime",
     "Service",
     "ServiceEndpoint",
     "Source",

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from gateway.clock import SystemClock
 from gateway.endpoints.api_calls import ApiService
 from gateway.endpoints.api_connection import ApiConnection, filled_in
 from gateway.endpoints.api_description import ApiModel, load_description
 from gateway.endpoints.api_lists import ApiSource
-from gateway.endpoints.base import Memory, Pickup, Traits, TransferOptions
+from gateway.endpoints.base import Memory, Pickup, Runtime, Traits, TransferOptions
 from gateway.endpoints.http import HttpOptions, checked_address
 from gateway.endpoints.http_client import HttpConnection
 from gateway.errors import EndpointRefused, ProblemsFound
@@ -94,8 +93,9 @@ class ApiOptions(TransferOptions):
 class ApiEndpoint:
     """One shop's API."""
 
-    def __init__(self, name: str, options: ApiOptions, *, root: Path) -> None:
+    def __init__(self, name: str, options: ApiOptions, *, root: Path, runtime: Runtime) -> None:
         self.name = name
+        self._runtime = runtime
         parts = urlsplit(options.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         self.traits = Traits(
@@ -114,11 +114,13 @@ class ApiEndpoint:
         listed = connection.description.lists.get(pickup.listing or "")
         if listed is None:
             raise EndpointRefused(f"{self._options.platform} has no list `{pickup.listing}`", code="E009")
-        return ApiSource(connection, listed, pickup, memory, SystemClock())
+        return ApiSource(connection, listed, pickup, memory, self._runtime.clock)
 
     def service(self, memory: Memory | None = None) -> ApiService:
         """Its calls."""
-        return ApiService(self._connection(), memory, self._options.url.rstrip("/"))
+        return ApiService(
+            self._connection(), memory, self._options.url.rstrip("/"), self._options.platform, self._runtime.clock
+        )
 
     def probe(self) -> str:
         """Ask what changes nothing, and say in one line what was found. Raises EndpointError."""
@@ -162,7 +164,8 @@ class ApiEndpoint:
         )
         secrets = [each.get_secret_value() for each in (options.password, options.key, options.token) if each]
         rate = options.requests_per_second or description.requests_per_second
-        return ApiConnection(HttpConnection(http, secrets), description, filled, rate, SystemClock())
+        client = HttpConnection(http, secrets)
+        return ApiConnection(client, description, filled, rate, self._runtime.clock, self._runtime.stopping)
 
 
 def described(options: ApiOptions, site: Path) -> ApiModel:

@@ -84,7 +84,7 @@ class ApiConnection:
         """One call, again where the API asks to wait or the token ran out.
 
         judged: raise EndpointError for what is no success, but for 404 and 410; else every answer is handed over
-        that is about this one call (not 401, 403, 429, 502, 503, 504). Raises OutcomeUnknown with `content` where
+        that may be about this one call (not 401, 408, 425, 429, 507). Raises OutcomeUnknown with `content` where
         it may have been carried out.
         """
         waited = 0.0
@@ -104,6 +104,11 @@ class ApiConnection:
             if self._clock.wait(self._stopping, pause):
                 break
         raise EndpointUnreachable(f"{self.shown(path)}: the server asks to wait for longer", code="E001")
+
+    def must_go_on(self) -> None:
+        """Raises EndpointUnreachable where the gateway is to stop: the rest follows when it runs again."""
+        if self._stopping.is_set():
+            raise EndpointUnreachable("the gateway stops; the rest follows when it runs again", code="E001")
 
     def shown(self, path: str) -> str:
         """An address for people."""
@@ -131,7 +136,7 @@ class ApiConnection:
     def _heard(self, answer: Answer, *, judged: bool) -> Said:
         """The answer as a whole. Raises EndpointError for what no other call would get a better answer to."""
         status = answer.status
-        about_all = status in (401, 403, 408, 425, 429, 502, 503, 504, 507) or 300 <= status < 400
+        about_all = status in (401, 408, 425, 429, 507)
         if about_all or (judged and not 200 <= status < 300 and status not in (404, 410)):
             raise answer.error()
         content = b"".join(answer.blocks())
@@ -207,6 +212,7 @@ class ApiConnection:
                 code="E002",
                 help="check `user:`, `password:` and `key:` of the endpoint",
             )
+        self._connection.hide(token)
         seconds = next((text_of(each) for each in found(tree, login.expires_in)), "") if login.expires_in else ""
         self._good_until = None
         if seconds.isdecimal() and len(seconds) < 10:

@@ -7,6 +7,7 @@ one may ask. The secrets and the address are the endpoint's.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,8 +36,8 @@ def _path(value: str) -> str:
 
 def _way(value: str) -> str:
     try:
-        etree.XPath(value)
-    except etree.XPathSyntaxError:
+        etree.XPath(value)(etree.Element("probe"))
+    except etree.XPathError:
         raise ValueError("this is no path of elements, such as `/prestashop/orders/order` or `id`") from None
     return value
 
@@ -206,6 +207,7 @@ def read_description(path: Path) -> ApiModel:
     complaints = Complaints(layers)
     model = complaints.validated(ApiModel, file.data, (), "the description")
     if model is not None:
+        _check_calls(model, complaints)
         for name, each in model.lists.items():
             _check_list(model, each, ("lists", name), complaints)
     if complaints.problems or model is None:
@@ -213,19 +215,36 @@ def read_description(path: Path) -> ApiModel:
     return model
 
 
-def _check_list(model: ApiModel, each: ListModel, at: tuple[str, ...], complaints: Complaints) -> None:
-    """Placeholders that nobody fills, and ways that the form of the answers does not have."""
+def _check_calls(model: ApiModel, complaints: Complaints) -> None:
+    """Placeholders of what is said of all calls."""
     settings = tuple(f"settings.{name}" for name in model.settings)
-    known = (*OF_A_LIST, *OF_THE_ENDPOINT, *settings)
-    for place, text in [
-        ((*at, "path"), each.path),
-        *(((*at, "query", key), text) for key, text in each.query.items()),
-    ]:
+    _check_names(model.headers, ("headers",), (*OF_THE_ENDPOINT, *settings), complaints)
+    _check_names(model.probe_query, ("probe_query",), (*OF_THE_ENDPOINT, *settings), complaints)
+    if model.login is not None:
+        _check_names(model.login.fields, ("login", "fields"), (*OF_THE_ENDPOINT, *settings), complaints)
+
+
+def _check_names(
+    texts: Mapping[str, str], at: tuple[str, ...], known: tuple[str, ...], complaints: Complaints
+) -> None:
+    for key, text in texts.items():
         for name in PLACEHOLDER.findall(text):
             if name not in known:
                 complaints.add(
-                    "M025", f"nothing is called `{name}` here", place, hint=f"there are {', '.join(sorted(known))}"
+                    "M025",
+                    f"nothing is called `{name}` here",
+                    (*at, key),
+                    hint=f"there are {', '.join(sorted(known))}",
                 )
+
+
+def _check_list(model: ApiModel, each: ListModel, at: tuple[str, ...], complaints: Complaints) -> None:
+    """Placeholders that nobody fills, and options that do not fit together."""
+    settings = tuple(f"settings.{name}" for name in model.settings)
+    known = (*OF_A_LIST, *OF_THE_ENDPOINT, *settings)
+    _check_names({"path": each.path}, at, known, complaints)
+    _check_names(each.query, (*at, "query"), known, complaints)
+    _check_names({"timezone": each.timezone}, at, settings, complaints)
     if each.paging == "changes" and not each.changed:
         complaints.add("M003", "`paging: changes` needs `changed`", (*at, "paging"), hint="add `changed:`")
     if each.detail is not None and each.detail_take is None:

@@ -1,13 +1,15 @@
 """Lists of an API as a source: every record is one input, with its linked documents put into it.
 
-The cursor moves only once everything of a page was taken in; a record that is listed again as it was is the same
-input by its name. So an interruption asks for a page twice and never leaves a record out.
+A list changes while it is read page by page, so a pass over several pages is repeated until one brings nothing
+new; only then the time since when changes are asked for moves, and never past the beginning of that pass. A record
+that is listed again as it was is the same input by its name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,38 +21,46 @@ import msgspec
 
 from gateway.clock import Clock, from_text, to_text
 from gateway.endpoints.api_connection import ApiConnection, Said, filled_in
-from gateway.endpoints.api_description import FollowModel, ListModel
+from gateway.endpoints.api_description import ListModel
+from gateway.endpoints.api_follow import Failing, Links, OneRecord
 from gateway.endpoints.api_tree import TREES, Tree
 from gateway.endpoints.base import Entry, Memory, Outcome, Pickup
 from gateway.errors import EndpointRefused, EndpointUnreachable
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PAGES = 10_000
+_PASSES = 3
+"""How often a whole list is read anew that changes meanwhile."""
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the next page begins. since: changes from that time on are asked for; highest: the newest one seen.
+    """How far a list is read. since: changes from that time on are asked for, the same in all passes of a round.
 
-    number: pages of this round that are taken in; offset: records at the very time `since` that are.
+    Of the pass in hand: began, number (pages that are looked at), at and offset (`changes`: where the next page
+    begins, and records of that very time before it), highest (the newest change seen), clean (nothing new came),
+    failing (a record could not be gathered).
     """
 
     since: str | None = None
-    highest: str | None = None
+    size: int = 0
+    began: str | None = None
     number: int = 0
+    at: str | None = None
     offset: int = 0
+    highest: str | None = None
+    clean: bool = True
+    failing: bool = False
 
-
-class _Kept(msgspec.Struct, frozen=True):
-    """An answer of a code list."""
-
-    at: str
-    content: str
+    def anew(self) -> Cursor:
+        """The beginning of another pass of the same round."""
+        return Cursor(since=self.since, size=self.size)
 
 
 @dataclass(frozen=True)
 class _Record:
     node: Any
+    family: str
     changed: datetime | None
 
 
@@ -79,8 +89,10 @@ class ApiSource:
         self._zone = _zone(filled_in(listed.timezone, connection.filled.__getitem__))
         sign = repr((pickup.listing, str(pickup.since), connection.shown(listed.path), listed.query))
         self._key = f"cursor-{sha256(sign.encode()).hexdigest()[:12]}"
+        self._links = Links(connection, self._tree, self._memory, clock)
+        self._failing = Failing(self._memory, clock)
         self._page: _Page | None = None
-        self._before: frozenset[str] | None = None
+        self._before: frozenset[str] = frozenset()
         self._begun: set[str] = set()
         self._done: set[str] = set()
 
@@ -90,12 +102,16 @@ class ApiSource:
             self._begun, self._done = set(), set()
             self._page = self._whole() if self._list.whole else self._asked(self._cursor())
         return [
-            Entry(name, None, each.changed, whole=True, versioned=True)
+            Entry(name, None, each.changed, whole=True, family=each.family)
             for name, each in self._page.records.items()
         ]
 
     def read(self, entry: Entry, into: BinaryIO) -> None:
-        """Gather the record with all that belongs to it. Raises EndpointError where one part does not come."""
+        """Gather the record with all that belongs to it.
+
+        Raises EndpointRefused (E018) where one of its parts is refused; after a day of that it is gathered without
+        that part, and the mapping says what is missing. Raises any other EndpointError where the API is not there.
+        """
         record = None if self._page is None else self._page.records.get(entry.name)
         if record is None:
             raise EndpointUnreachable(f"{entry.name} is not in the list that was asked for last", code="E006")
@@ -103,16 +119,17 @@ class ApiSource:
         if self._list.whole:
             into.write(self._tree.joined(self._list.wrap, record.node))
             return
-        node = record.node
-        if self._list.detail is not None:
-            asked = {"as": "record", "path": self._list.detail, "take": self._list.detail_take or "."}
-            whole = FollowModel.model_validate(asked)
-            found = self._linked(whole, node, {})
-            if not found:
-                raise EndpointUnreachable(f"{entry.name} is listed and not there", code="E003")
-            node = found[0]
-        for follow in self._list.follow:
-            self._follow(node, follow)
+        try:
+            node = self._links.gathered(deepcopy(record.node), self._list)
+        except OneRecord as trouble:
+            if not self._failing.for_long(record.family):
+                raise EndpointRefused(
+                    f"{entry.name} cannot be read whole: {trouble}",
+                    code="E018",
+                    help="see to that document or to the rights of the key there; it is tried again at each look",
+                ) from None
+            node = self._links.gathered(deepcopy(record.node), self._list, lenient=True)
+        self._failing.over(record.family)
         into.write(self._tree.written(self._list.wrap, node))
 
     def ack(self, entry: Entry, outcome: Outcome) -> None:
@@ -120,20 +137,18 @@ class ApiSource:
         self._done.add(entry.name)
 
     def next_page(self) -> bool:
-        """Everything listed was taken in: move the cursor. Returns whether more is to be listed."""
+        """Everything listed was looked at: go on. Returns whether more is to be listed."""
         page, self._page = self._page, None
-        if page is None or self._begun - self._done:
+        if page is None:
             return False
-        more = page.count >= self._list.size and self._list.paging != "none" and not self._list.whole
-        following = self._following(page, more=more)
-        names = frozenset(page.records)
-        if more and names == self._before:
-            raise EndpointRefused(
-                f"{self._api.shown(self._list.path)}: page after page is the same",
-                code="E018",
-                help="`paging:` of the list does not fit what this API does",
-            )
-        self._before = names
+        cursor = msgspec.structs.replace(
+            page.asked,
+            highest=_latest(page),
+            clean=page.asked.clean and not self._begun,
+            failing=page.asked.failing or bool(self._begun - self._done),
+        )
+        following, more = self._ended(cursor, page) if self._is_last(page) else (self._behind(cursor, page), True)
+        self._before = frozenset() if not following.number else frozenset(page.records)
         self._memory.put(self._key, msgspec.json.encode(following).decode())
         return more
 
@@ -141,34 +156,105 @@ class ApiSource:
         """Give the connection back."""
         self._api.close()
 
-    # -- asking ------------------------------------------------------------------------------------------------
+    # -- the way over the pages ----------------------------------------------------------------------------------
 
     def _cursor(self) -> Cursor:
+        """Where the pass in hand goes on; it begins anew where pages have another size now."""
         stored = self._memory.get(self._key)
-        return msgspec.json.decode(stored, type=Cursor) if stored else Cursor()
+        cursor = msgspec.json.decode(stored, type=Cursor) if stored else Cursor()
+        if cursor.size != self._list.size:
+            cursor = Cursor(since=cursor.since, size=self._list.size)
+        return cursor if cursor.began else msgspec.structs.replace(cursor, began=to_text(self._clock.now()))
+
+    def _is_last(self, page: _Page) -> bool:
+        """Whether nothing comes after a page: it is empty, or only says again what the one before it said.
+
+        A page that is not full is not the last one for that: some shops leave out what the key may not see.
+        """
+        if not page.count or self._list.paging == "none" or self._list.whole:
+            return True
+        again = bool(page.asked.number) and frozenset(page.records) <= self._before
+        if again and page.count >= self._list.size:
+            raise EndpointRefused(
+                f"{self._api.shown(self._list.path)}: page after page is the same",
+                code="E018",
+                help="`paging:` of the list does not fit what this API does",
+            )
+        return again
+
+    def _ended(self, cursor: Cursor, page: _Page) -> tuple[Cursor, bool]:
+        """What follows a pass: another one where it had several pages and brought something, or the next round."""
+        pages = cursor.number + (1 if page.count else 0)
+        if cursor.failing:
+            return cursor.anew(), False
+        if pages > 1 and not cursor.clean:
+            return cursor.anew(), True
+        newest = [text for text in (cursor.highest, cursor.began) if text]
+        since = cursor.since if cursor.highest is None else min(newest)
+        return Cursor(since=since, size=cursor.size), False
+
+    def _behind(self, cursor: Cursor, page: _Page) -> Cursor:
+        """Where the page after this one begins."""
+        cursor = msgspec.structs.replace(cursor, number=cursor.number + 1)
+        if self._list.paging != "changes":
+            return cursor
+        times = [each.changed for each in page.records.values() if each.changed is not None]
+        last = max(times)
+        same = sum(1 for moment in times if moment == last)
+        if cursor.at == to_text(last):
+            same += cursor.offset
+        return msgspec.structs.replace(cursor, at=to_text(last), offset=same)
+
+    # -- asking ------------------------------------------------------------------------------------------------
 
     def _asked(self, cursor: Cursor) -> _Page:
         nodes = self._records(cursor)
         records: dict[str, _Record] = {}
         for node in nodes:
-            name = self._name(self._id(node), self._tree.written("", node))
-            records[name] = _Record(node, self._changed(node))
+            record_id = self._id(node)
+            family = self._family(record_id)
+            name = self._name(family, self._tree.written("", node))
+            records[name] = _Record(node, family, self._changed(node, record_id))
+        if self._list.paging == "changes":
+            self._must_ascend(tuple(records.values()))
         return _Page(cursor, records, len(nodes))
 
+    def _must_ascend(self, records: Sequence[_Record]) -> None:
+        """A list that is not sorted by change cannot be followed by its times. Raises EndpointRefused."""
+        times = [each.changed for each in records if each.changed is not None]
+        if times != sorted(times):
+            raise EndpointRefused(
+                f"{self._api.shown(self._list.path)}: the list is not sorted by the time of change, oldest first",
+                code="E018",
+                help="correct the sorting in `query:` of the list, or write `paging: pages`",
+            )
+
     def _whole(self) -> _Page:
-        """All pages of one round, as one record; the same content is the same input."""
-        cursor = Cursor()
+        """All pages, as one record; the same content is the same input. What moved meanwhile is read anew."""
+        for _ in range(_PASSES):
+            nodes, pages = self._all_pages()
+            ids = [self._id(node) for node in nodes]
+            if pages < 2 or ids == [self._id(node) for node in self._all_pages()[0]]:
+                content = self._tree.joined(self._list.wrap, nodes)
+                family = self._family("all")
+                records = {self._name(family, content): _Record(nodes, family, None)} if nodes else {}
+                return _Page(Cursor(size=self._list.size), records, len(nodes))
+        raise EndpointUnreachable(
+            f"{self._api.shown(self._list.path)}: the list changes while it is read", code="E006"
+        )
+
+    def _all_pages(self) -> tuple[Sequence[Any], int]:
         nodes: Sequence[Any] = ()
+        before: Sequence[str] = ()
         for number in range(_MOST_PAGES):
-            page = self._records(msgspec.structs.replace(cursor, number=number))
-            nodes = [*nodes, *page]
-            if len(page) < self._list.size or self._list.paging == "none":
+            page = self._records(Cursor(size=self._list.size, number=number))
+            ids = [self._id(node) for node in page]
+            if not page or ids == before:
+                return nodes, number
+            nodes, before = [*nodes, *page], ids
+            if self._list.paging == "none":
                 break
-        for node in nodes:
-            self._id(node)
-        content = self._tree.joined(self._list.wrap, nodes)
-        records = {self._name("all", content): _Record(nodes, None)} if nodes else {}
-        return _Page(cursor, records, len(nodes))
+        return nodes, number + 1
 
     def _records(self, cursor: Cursor) -> Sequence[Any]:
         """The records of one page."""
@@ -210,33 +296,40 @@ class ApiSource:
             )
         return text
 
-    def _name(self, record_id: str, content: bytes) -> str:
-        """The same record with the same content has the same name, and another content another one."""
-        digest = sha256(record_id.encode() + b"\n" + content).hexdigest()[:12]
-        return f"{self._pickup.listing}-{_UNFIT.sub('_', record_id)[:60]}-{digest}{self._tree.suffix}"
+    def _family(self, record_id: str) -> str:
+        """How the names of one record begin, whatever its content."""
+        mark = sha256(record_id.encode()).hexdigest()[:6]
+        return f"{self._pickup.listing}-{_UNFIT.sub('_', record_id)[:60]}-{mark}-"
 
-    # -- times and the cursor ----------------------------------------------------------------------------------
+    def _name(self, family: str, content: bytes) -> str:
+        """The same record with the same content has the same name, and another content another one."""
+        return f"{family}{sha256(content).hexdigest()[:12]}{self._tree.suffix}"
+
+    # -- times -------------------------------------------------------------------------------------------------
 
     def _since(self, cursor: Cursor) -> str:
-        """`since` as the API writes times; at the beginning of a round some minutes earlier."""
-        if cursor.since is None:
+        """`since` as the API writes times; at the beginning of a pass some minutes earlier."""
+        if cursor.at is not None:
+            moment = from_text(cursor.at)
+            moment -= timedelta(seconds=0 if self._list.inclusive else 1)
+        elif cursor.since is not None:
+            moment = from_text(cursor.since) - timedelta(minutes=self._list.overlap_minutes)
+        else:  # a day is the merchant's own, whatever the zone of the list; older orders are left out later
             day = self._pickup.since
-            moment = _BEGINNING if day is None else datetime(day.year, day.month, day.day, tzinfo=self._zone)
-        else:
-            moment = from_text(cursor.since)
-            if cursor.number == 0 or self._list.paging != "changes":  # one question for all pages of a round
-                moment -= timedelta(minutes=self._list.overlap_minutes)
-            elif not self._list.inclusive:
-                moment -= timedelta(seconds=1)
+            moment = _BEGINNING
+            if day is not None:
+                moment = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
         moment = max(moment, _BEGINNING)
         form = self._list.since_as or self._list.times
         if form == "unix":
             return str(int(moment.timestamp()))
-        pattern = "%Y-%m-%dT%H:%M:%S" if form == "iso" else form
-        return moment.astimezone(self._zone).strftime(pattern)
+        local = moment.astimezone(self._zone)
+        if cursor.at is None and local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+            local -= timedelta(hours=1)  # this hour comes twice, and the list does not tell which one it means
+        return local.strftime("%Y-%m-%dT%H:%M:%S" if form == "iso" else form)
 
-    def _changed(self, node: Any) -> datetime | None:
-        """When a record was changed, where it says so in a form that can be read."""
+    def _changed(self, node: Any, record_id: str) -> datetime | None:
+        """When a record was changed. Raises EndpointRefused where the list needs that and it is not said."""
         texts = (self._tree.text(each) for way in self._list.changed for each in self._tree.all(node, way))
         text = next((text for text in texts if text), "")
         try:
@@ -245,81 +338,21 @@ class ApiSource:
             iso = self._list.times == "iso"
             moment = datetime.fromisoformat(text) if iso else datetime.strptime(text, self._list.times)  # noqa: DTZ007
         except (ValueError, OverflowError, OSError):
-            return None
+            if self._list.paging != "changes":
+                return None
+            raise EndpointRefused(
+                f"{self._api.shown(self._list.path)}: the record {record_id} has no readable time of change",
+                code="E018",
+                help="`changed:` and `times:` of the list in api.yaml do not fit what this API answers",
+            ) from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
-    def _following(self, page: _Page, *, more: bool) -> Cursor:
-        """Where the page after this one begins. A time in the future does not move it past now."""
-        now = self._clock.now()
-        times = [min(each.changed, now) for each in page.records.values() if each.changed is not None]
-        before = page.asked
-        known = [from_text(text) for text in (before.highest, before.since) if text]
-        highest = to_text(max([*times, *known])) if times or known else None
-        if not more:
-            return Cursor(since=highest)
-        if self._list.paging == "changes" and times:
-            last = max(times)
-            same = sum(1 for moment in times if moment == last)
-            if before.since == to_text(last) and before.number:
-                same += before.offset
-            return Cursor(since=to_text(last), highest=highest, number=before.number + 1, offset=same)
-        return msgspec.structs.replace(before, highest=highest, number=before.number + 1)
 
-    # -- linked documents --------------------------------------------------------------------------------------
-
-    def _follow(self, record: Any, follow: FollowModel) -> None:
-        size = follow.size or 0
-        for part in self._tree.all(record, follow.each):
-            found: Sequence[Any] = ()
-            for number in range(_MOST_PAGES):
-                pages = {"page": str(number + 1), "offset": str(number * size), "size": str(size)}
-                page = self._linked(follow, part, pages)
-                found = [*found, *page]
-                if not size or len(page) < size:
-                    break
-            if found:
-                self._tree.put(part, follow.as_, found)
-
-    def _linked(self, follow: FollowModel, part: Any, pages: Mapping[str, str]) -> Sequence[Any]:
-        """What is taken of a linked document; nothing where there is none, or it is not there any more."""
-        missing = False
-
-        def value(name: str) -> str:
-            nonlocal missing
-            if name in self._api.filled or name in pages:
-                return pages.get(name) or self._api.filled[name]
-            found = self._tree.all(part, name)
-            text = self._tree.text(found[0]) if found else ""
-            missing = missing or text in follow.empty
-            return text.rpartition(follow.after_last)[2] if follow.after_last else text
-
-        path = filled_in(follow.path, lambda name: quote(value(name), safe=""))
-        query = {name: filled_in(text, value) for name, text in follow.query.items()}
-        if missing:
-            return []
-        content = self._content(path, query, follow.keep_hours)
-        return (
-            [] if content is None else self._tree.all(self._tree.read(content, self._api.shown(path)), follow.take)
-        )
-
-    def _content(self, path: str, query: Mapping[str, str], keep_hours: int | None) -> bytes | None:
-        """A document, from what is kept where that is young enough; None where the API says that there is none."""
-        if keep_hours is None:
-            said = self._api.get(path, query)
-            return said.content if said.is_good else None
-        key = f"kept-{sha256(repr((path, sorted(query.items()))).encode()).hexdigest()[:16]}"
-        stored = self._memory.get(key)
-        now = self._clock.now()
-        if stored:
-            kept = msgspec.json.decode(stored, type=_Kept)
-            if now - from_text(kept.at) < timedelta(hours=keep_hours):
-                return kept.content.encode("utf-8")
-        said = self._api.get(path, query)
-        if not said.is_good:
-            return None
-        text = said.content.decode("utf-8", "strict")
-        self._memory.put(key, msgspec.json.encode(_Kept(to_text(now), text)).decode())
-        return said.content
+def _latest(page: _Page) -> str | None:
+    """The newest change that was seen in this pass."""
+    times = [to_text(each.changed) for each in page.records.values() if each.changed is not None]
+    known = [page.asked.highest] if page.asked.highest else []
+    return max([*times, *known]) if times or known else None
 
 
 class _Forgetful:

@@ -54,7 +54,7 @@ class Tree(Protocol):
 
 
 class XmlTree:
-    """Answers in XML; elements are found by XPath, whatever their namespace."""
+    """Answers in XML; elements are found by XPath. `*[local-name()='x']` reaches into any namespace."""
 
     suffix = ".xml"
 
@@ -109,6 +109,8 @@ class JsonTree:
             return msgspec.json.Decoder(float_hook=Decimal).decode(content.removeprefix(b"\xef\xbb\xbf"))
         except (msgspec.DecodeError, ArithmeticError, UnicodeDecodeError) as error:
             raise _no_json(content, shown, error) from None
+        except RecursionError:
+            raise _too_deep(shown) from None
 
     def all(self, node: Any, way: str) -> list[Any]:
         """As the protocol says."""
@@ -156,11 +158,13 @@ def as_elements(content: bytes, form: str, shown: str) -> Any:
         value, _ = Cursor(io.StringIO(content.decode("utf-8-sig"))).value()
     except (BadJson, UnicodeDecodeError) as error:
         raise _no_json(content, shown, error) from None
+    except RecursionError:
+        raise _too_deep(shown) from None
     if isinstance(value, list):
         value = (("item", value),)
     root = built(JSON_ROOT, value, 1)
     if root is None:
-        raise EndpointRefused(f"{shown}: the answer has too many levels", code="E015")
+        raise _too_deep(shown)
     return root
 
 
@@ -210,6 +214,14 @@ def _no_json(content: bytes, shown: str, error: Exception) -> EndpointUnreachabl
         return EndpointUnreachable(f"{shown}: the answer is no whole JSON: {said}", code="E006")
     return EndpointRefused(
         f"{shown}: the answer is no JSON", code="E014", help="check `url:` and `platform:` of the endpoint"
+    )
+
+
+def _too_deep(shown: str) -> EndpointRefused:
+    return EndpointRefused(
+        f"{shown}: the answer has too many levels",
+        code="E015",
+        help="check `url:` and `platform:` of the endpoint",
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from threading import Event
 from typing import BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.clock import Clock, SystemClock
 
 TEMPORARY_NAMES = ("*.tmp", "*.part", "*.filepart", "*.crdownload", "*.download", "*~", ".*", "~*")
 """Names that a file has while somebody writes it."""
@@ -71,7 +74,7 @@ class Entry:
     size: int | None = None
     modified: datetime | None = None
     whole: bool = False  # the protocol vouches for it: nobody needs to see whether it still grows
-    versioned: bool = False  # its name tells its content: what comes under the same name again is the same
+    family: str = ""  # where the name tells the content: how the names of all contents of this one begin
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,14 @@ class Dropoff:
     folder: str = ""
     temporary: str = ".{name}.{attempt}.tmp"
     done_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What an endpoint is given by who runs it. stopping: ends its waits when the gateway is to stop."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    stopping: Event = field(default_factory=Event)
 
 
 class Memory(Protocol):

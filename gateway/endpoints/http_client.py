@@ -78,6 +78,11 @@ class HttpConnection:
             text = text.replace(secret, "***")
         return text
 
+    def hide(self, secret: str) -> None:
+        """A secret that was learnt since: it stands in no text from now on."""
+        if len(secret) >= _SECRET_FROM and secret not in self._secrets:
+            self._secrets.append(secret)
+
     @contextmanager
     def ask(
         self,

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.clock import from_text, to_text
@@ -173,13 +173,13 @@ class Intake:
         row = connection.execute(
             select(_exchange, _ack.c.done_at)
             .join(_ack, _ack.c.exchange_id == _exchange.c.id)
-            .where(_exchange.c.route == self._route.spec.name, _exchange.c.input_name == entry.name)
+            .where(_exchange.c.route == self._route.spec.name, _of_that_name(entry))
             .order_by(_exchange.c.received_at.desc(), _exchange.c.id.desc())
             .limit(1)
         ).one_or_none()
         if row is None or not _is_the_same(entry, row):
             return None
-        if row.done_at is not None and not (entry.versioned or self._kept_under(row.configuration)):
+        if row.done_at is not None and not (entry.family or self._kept_under(row.configuration)):
             return None
         return str(row.id)
 
@@ -306,7 +306,7 @@ class Intake:
             return None
         row = connection.execute(
             select(_exchange)
-            .where(_exchange.c.route == self._route.spec.name, _exchange.c.input_name == entry.name)
+            .where(_exchange.c.route == self._route.spec.name, _of_that_name(entry))
             .order_by(_exchange.c.received_at.desc(), _exchange.c.id.desc())
             .limit(1)
         ).one_or_none()
@@ -394,10 +394,21 @@ def _first_seen(before: tuple[Entry, datetime] | None, entry: Entry, now: dateti
     return before if before is not None and before[0] == entry and before[1] <= now else (entry, now)
 
 
+def _of_that_name(entry: Entry) -> ColumnElement[bool]:
+    """The inputs that were taken under that name; where it tells the content, those of all contents.
+
+    The newest of them counts: what went from A to B and back to A is news.
+    """
+    if not entry.family:
+        return _exchange.c.input_name == entry.name
+    behind = entry.family[:-1] + chr(ord(entry.family[-1]) + 1)
+    return and_(_exchange.c.input_name >= entry.family, _exchange.c.input_name < behind)
+
+
 def _is_the_same(entry: Entry, row: Row[tuple[object, ...]]) -> bool:
     """Whether what is listed is the very input of that row."""
-    if entry.versioned:
-        return True
+    if entry.family:
+        return bool(row.input_name == entry.name)
     if entry.modified is None:
         return False
     return (row.input_size, row.input_modified) == (entry.size, to_text(entry.modified))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from sqlalchemy import func, select
 
+from gateway.clock import monotonic
 from gateway.diagnostics import Problem
 from gateway.endpoints import PagedSource
 from gateway.errors import EndpointError, PartnerRefused
@@ -24,6 +25,9 @@ from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.ledger import LaneLease, insert_into
 from gateway.telemetry import emit
+
+_TURN = 60.0
+"""Seconds after which a source that has more pages waits for another turn."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,18 @@ def read_route(
         recover(site, lease, routes=[route.spec.name])
         with site.source(route.spec, wait=not patient) as source:
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
+            began, again = monotonic(), None
             for _ in range(MOST_PAGES):
+                if (
+                    patient and monotonic() - began > _TURN
+                ):  # others wait for this worker; the pages go on next time
+                    again = site.clock.now()
+                    break
                 if site.stopping.is_set() or not (isinstance(source, PagedSource) and source.next_page()):
                     break
                 page = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
-                taken = replace(taken, exchanges=taken.exchanges + page.exchanges)
+                exchanges = taken.exchanges + page.exchanges
+                taken = replace(taken, exchanges=exchanges, refused=taken.refused or page.refused)
     except NoConnectionFree as busy:
         return ReadResult(route.spec.name, look_again=busy.again)
     except EndpointError as error:
@@ -92,7 +103,7 @@ def read_route(
         emit("source_unreachable", level="warning", route=route.spec.name, reason=error.message)
         return ReadResult(route.spec.name, problem=problem, failures=failures)
     note_scan(site, route.spec.name, taken.refused)
-    return ReadResult(route.spec.name, taken.exchanges, taken.refused, taken.look_again)
+    return ReadResult(route.spec.name, taken.exchanges, taken.refused, again or taken.look_again)
 
 
 def endpoint_problem(error: EndpointError) -> Problem:

@@ -29,6 +29,8 @@ from gateway.store.ledger import new_exchange_id, tell
 WAITING = ("held", "rejected")
 """States of a posting that a person settles."""
 
+_ARRIVED = ("sent", "confirmed", "warned", "already_there")
+
 _exchange, _delivery, _posting, _version = tables.exchange, tables.delivery, tables.posting, tables.version
 
 
@@ -342,7 +344,7 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
                 _version,
                 (_version.c.document_id == _posting.c.document_id) & (_version.c.ordinal == _posting.c.ordinal),
             )
-            .where(_posting.c.delivery_id == row.id)
+            .where(_posting.c.delivery_id == row.id, _posting.c.state != "superseded")
             .order_by(_posting.c.id)
         ).all()
     if target.spec.offers is not None:
@@ -364,7 +366,7 @@ def _render_again(site: Site, row: Row[tuple[object, ...]]) -> None:
         site.blobs.record(connection, stored)
         connection.execute(
             update(_delivery)
-            .where(_delivery.c.id == row.id, _delivery.c.state == "failed")
+            .where(_delivery.c.id == row.id, _delivery.c.state.in_(PARKED))
             .values(content_sha256=stored[0].sha256, size=stored[0].size)
         )
 
@@ -377,9 +379,16 @@ def _urge(site: Site, row: Row[tuple[object, ...]]) -> str:
 
 def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
     now = site.ledger.now()
+    older, is_whole = _settle_older(site, actor, row) if row.state in PARKED else ([], False)
+    names = ", ".join(older)
+    if is_whole:
+        return f"{row.name} is not sent: a newer version of {names} was delivered to {row.target} since"
     try:
         site.blobs.read(str(row.content_sha256))
+        is_stored = True
     except BlobMissing:
+        is_stored = False
+    if older or not is_stored:
         _render_again(site, row)
     with site.ledger.write() as connection:
         connection.execute(
@@ -389,4 +398,45 @@ def _send_again(site: Site, actor: str, row: Row[tuple[object, ...]]) -> str:
         )
         tell(connection, now, "retried", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
         site.lanes.urge(connection, f"ship:{row.target}")
-    return f"{row.name} is on its way to {row.target} again"
+    without = f", without {names}: a newer version was delivered since" if older else ""
+    return f"{row.name} is on its way to {row.target} again{without}"
+
+
+def _settle_older(site: Site, actor: str, row: Row[tuple[object, ...]]) -> tuple[list[str], bool]:
+    """Give way where a newer version arrived since: the keys of those documents, and whether they are all."""
+    newer = _posting.alias("newer")
+    arrived = (
+        select(newer.c.id)
+        .where(
+            newer.c.document_id == _posting.c.document_id,
+            newer.c.target == _posting.c.target,
+            newer.c.ordinal > _posting.c.ordinal,
+            newer.c.state.in_(_ARRIVED),
+        )
+        .exists()
+    )
+    carried = (_posting.c.delivery_id == row.id) & (_posting.c.state == "planned")
+    now = site.ledger.now()
+    with site.ledger.write() as connection:
+        older = connection.execute(
+            select(_posting.c.id, tables.document.c.key)
+            .join(tables.document, tables.document.c.id == _posting.c.document_id)
+            .where(carried, arrived)
+            .order_by(_posting.c.id)
+        ).all()
+        if not older:
+            return [], False
+        connection.execute(
+            update(_posting)
+            .where(_posting.c.id.in_([each.id for each in older]))
+            .values(state="superseded", settled_at=now, reason="a newer version was delivered")
+        )
+        is_whole = connection.execute(select(_posting.c.id).where(carried)).first() is None
+        if is_whole:
+            connection.execute(
+                update(_delivery)
+                .where(_delivery.c.id == row.id, _delivery.c.state.in_(PARKED))
+                .values(state="dropped", settled_at=now)
+            )
+        tell(connection, now, "superseded", exchange=str(row.exchange_id), delivery=str(row.id), actor=actor)
+    return [str(each.key) for each in older], is_whole

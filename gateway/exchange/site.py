@@ -18,6 +18,7 @@ from gateway.endpoints import (
     Dropoff,
     Endpoint,
     Pickup,
+    Runtime,
     Service,
     Source,
     Target,
@@ -49,6 +50,7 @@ class Site:
         self.config = config
         self.clock = clock or SystemClock()
         self.stopping = threading.Event()
+        self._runtime = Runtime(self.clock, self.stopping)
         self.spool = Spool(config.spool)
         self.spool.prepare()
         self.ledger: Ledger = open_ledger(self.spool.ledger, self.clock)
@@ -93,7 +95,7 @@ class Site:
         else:
             assert spec.endpoint is not None
             options = self.config.endpoints[spec.endpoint]
-            endpoint = open_source(spec.endpoint, options, self.config.site)
+            endpoint = open_source(spec.endpoint, options, self.config.site, self._runtime)
             lasting = RouteMemory(self.ledger, spec.name, "lasting") if options.has_lists else None
             traits, source = endpoint.traits, endpoint.source(pickup, lasting or self._memory_of(spec))
         with self._line(traits, spec.read_lane, wait=wait):
@@ -171,7 +173,7 @@ class Site:
     def service(self, spec: TargetSpec) -> Iterator[Service]:
         """The service that a target's deliveries are handed over to. Raises NoConnectionFree."""
         options = self.config.endpoints[spec.endpoint]
-        endpoint = open_service(spec.endpoint, options, self.config.site)
+        endpoint = open_service(spec.endpoint, options, self.config.site, self._runtime)
         memory = RouteMemory(self.ledger, f"target:{spec.id}", "found")
         opened = partial(endpoint.service, memory)
         with self._kept_open(spec, options, endpoint.traits, opened, wait=False) as side:

@@ -33,7 +33,8 @@ class RouteMemory:
             connection.execute(
                 delete(_remembered).where(
                     _remembered.c.route == self._route,
-                    _remembered.c.key.startswith(f"{key}@", autoescape=True),
+                    _remembered.c.key >= f"{key}@",
+                    _remembered.c.key < f"{key}A",  # the character after `@`: a range of the index, and no scan
                     _remembered.c.key != stored,
                 )
             )

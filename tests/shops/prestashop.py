@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -75,6 +76,9 @@ class PrestaShop(ShopServer):
         self.states = {1: "Čeká na platbu", 2: "Platba přijata", 4: "Odesláno", 5: "Doručeno", 6: "Zrušeno"}
         self.gone: set[str] = set()
         self.refuses: dict[str, str] = {}
+        self.refuses_to_show: dict[str, int] = {}
+        self.empty: set[str] = set()
+        self.is_sorted = True
 
     def add_orders(self, count: int, *, step: timedelta = timedelta(minutes=1), start: datetime = _START) -> None:
         """Further orders, each changed so much later than the one before."""
@@ -96,6 +100,10 @@ class PrestaShop(ShopServer):
             return Reply(status=401)
         if request.path in self.gone:
             return Reply(status=404)
+        if request.path in self.refuses_to_show:
+            return _error(self.refuses_to_show[request.path], "not for this key")
+        if request.path in self.empty:
+            return _document("")
         if request.path in self.refuses and request.method != "GET":
             return _error(500, self.refuses[request.path])
         kind, _, record = request.path.removeprefix("/api/").partition("/")
@@ -112,7 +120,7 @@ class PrestaShop(ShopServer):
             "order_states": lambda _: [_state(key, name) for key, name in self.states.items()],
             "order_carriers": lambda asked: [f'<order_carrier id="{_filter(asked, "id_order")}"/>'],
             "products": lambda asked: self._cards(asked, variants=False),
-            "combinations": lambda asked: self._cards(asked, variants=True),
+            "combinations": self._variants,
             "stock_availables": self._stocks,
         }[kind](query)
         if "limit" in query:
@@ -120,8 +128,10 @@ class PrestaShop(ShopServer):
             found = found[int(offset or 0) :][: int(size)]
         return _document(f"<{kind}>{''.join(found)}</{kind}>")
 
-    def _orders(self, query: dict[str, str]) -> list[str]:
-        orders = sorted(self.orders.values(), key=lambda order: (order.changed, order.id))
+    def _orders(self, query: Mapping[str, str]) -> list[str]:
+        orders = sorted(
+            self.orders.values(), key=lambda order: (order.changed, order.id), reverse=not self.is_sorted
+        )
         if "filter[date_upd]" in query:
             assert query["date"] == "1", "the webservice filters by dates only with `date=1`"
             since, _, until = query["filter[date_upd]"].strip("[]").partition(",")
@@ -132,7 +142,7 @@ class PrestaShop(ShopServer):
             return [self._order(order) for order in orders]
         return [f"<order><id>{order.id}</id><reference>R{order.id}</reference></order>" for order in orders]
 
-    def _cards(self, query: dict[str, str], *, variants: bool) -> list[str]:
+    def _cards(self, query: Mapping[str, str], *, variants: bool) -> list[str]:
         name = "combination" if variants else "product"
         return [
             f"<{name}><id>{each.id}</id><reference><![CDATA[{each.reference}]]></reference></{name}>"
@@ -140,7 +150,15 @@ class PrestaShop(ShopServer):
             if (each.variant_of is not None) == variants and each.reference == _filter(query, "reference")
         ]
 
-    def _stocks(self, query: dict[str, str]) -> list[str]:
+    def _variants(self, query: Mapping[str, str]) -> list[str]:
+        if "filter[id_product]" not in query:
+            return self._cards(query, variants=True)
+        variants = [
+            each.id for each in self.products.values() if str(each.variant_of) == _filter(query, "id_product")
+        ]
+        return [f"<combination><id>{number}</id></combination>" for number in variants]
+
+    def _stocks(self, query: Mapping[str, str]) -> list[str]:
         product, variant = int(_filter(query, "id_product")), int(_filter(query, "id_product_attribute"))
         return [f"<stock_available><id>{(variant or product) + 5000}</id></stock_available>"]
 
@@ -197,6 +215,8 @@ class PrestaShop(ShopServer):
 
     def _written(self, request: Request, kind: str, record: str) -> Reply:
         root = etree.fromstring(request.body)
+        if kind == "products" and int(record) not in self.products:
+            return _error(404, "Invalid ID")
         if kind == "stock_availables" and request.method == "PUT":
             given = {each.tag: each.text for each in root[0]}
             lacking = {"id", "id_product", "id_product_attribute", "depends_on_stock", "out_of_stock"} - set(given)
@@ -222,7 +242,7 @@ class PrestaShop(ShopServer):
         return Reply(b"<prestashop/>", status=201 if request.method == "POST" else 200)
 
 
-def _filter(query: dict[str, str], name: str) -> str:
+def _filter(query: Mapping[str, str], name: str) -> str:
     match = re.fullmatch(r"\[(.*)\]", query[f"filter[{name}]"])
     assert match is not None
     return match.group(1)

@@ -113,6 +113,26 @@ def test_a_state_of_shoprenter_by_its_name(shoprenter: tuple[ShopRenter, ApiSite
     ]
 
 
+def test_a_state_that_shoprenter_changed_stands_where_only_the_tracking_number_changes(
+    shoprenter: tuple[ShopRenter, ApiSite],
+) -> None:
+    shop, api = shoprenter
+    tell(api, "states", "1.csv", "number;executed;delivered;tracking\n42;true;true;\n")
+    shop.orders["42"] = "state-0"
+    tell(api, "states", "2.csv", "number;executed;delivered;tracking\n42;true;true;T1\n")
+    assert shop.orders["42"] == "state-0"
+
+
+def test_a_state_that_webareal_changed_stands_where_only_the_tracking_number_changes(
+    webareal: tuple[Webareal, ApiSite],
+) -> None:
+    shop, api = webareal
+    tell(api, "states", "1.csv", "number;executed;delivered;tracking\n2026007;true;true;\n")
+    shop.orders[7]["state"] = "Reklamace"
+    tell(api, "states", "2.csv", "number;executed;delivered;tracking\n2026007;true;true;T1\n")
+    assert shop.orders[7]["state"] == "Reklamace"
+
+
 def test_stock_and_states_of_webareal(webareal: tuple[Webareal, ApiSite]) -> None:
     shop, api = webareal
     shop.products[3] = {"id": 3, "productNumber": "MUG", "stock": 0}

@@ -56,6 +56,9 @@ ROUTES = """\
     to: [{target: states, template: woocommerce/order_state, schema: shop/calls}]
 """
 
+SUCH_NUMBERS = "it is not digits alone; `order_number: search` looks for such numbers"
+OTHER_NUMBERS = "where a plug-in gives numbers of its own, `order_number: search` looks for these"
+
 
 @pytest.fixture
 def woocommerce(tmp_path: Path) -> Iterator[tuple[WooCommerce, ApiSite]]:
@@ -114,8 +117,9 @@ def test_pieces_of_products_and_variations(woocommerce: tuple[WooCommerce, ApiSi
     mug = shop.add_card("MUG")
     red = shop.add_card("MUG-RED", parent=mug.id)
     drop(api, "stock", "stock.csv", "sku;pieces;net\nMUG;5;100\nMUG-RED;0;100.50\nCHAIR;1;1\n")
-    assert mug.values == {"manage_stock": True, "stock_quantity": 5, "regular_price": "121"}
-    assert red.values == {"manage_stock": True, "stock_quantity": 0, "regular_price": "121.605"}
+    ended = {"sale_price": "", "date_on_sale_from": "", "date_on_sale_to": ""}
+    assert mug.values == {"manage_stock": True, "stock_quantity": 5, "regular_price": "121", **ended}
+    assert red.values == {"manage_stock": True, "stock_quantity": 0, "regular_price": "121.605", **ended}
     assert [str(getattr(problem, "message", "")) for problem in offer_problems(api)] == [
         "stock rejected it: the product CHAIR is not there"
     ]
@@ -131,8 +135,51 @@ def test_the_state_of_an_order(woocommerce: tuple[WooCommerce, ApiSite]) -> None
     assert shop.orders[2]["status"] == "processing"
     assert [told for told in api.site.told() if told.startswith("R001")] == [
         "R001: states rejected it: PUT /wp-json/wc/v3/orders/2 is answered by 400: Invalid parameter(s): status",
-        "R001: states rejected it: the order 9 is not there",
+        f"R001: states rejected it: the order 9 is not there; {OTHER_NUMBERS}",
     ]
+
+
+def test_an_order_under_that_id_that_bears_another_number_is_left_alone(
+    woocommerce: tuple[WooCommerce, ApiSite],
+) -> None:
+    shop, api = woocommerce
+    shop.add_orders(2)
+    shop.orders[1]["number"], shop.orders[2]["number"] = "77", "1"
+    drop(api, "states", "states.csv", "number;executed;delivered;tracking\n1;true;true;\nA-2;true;true;\n")
+    assert [order["status"] for order in shop.orders.values()] == ["processing", "processing"]
+    assert [told for told in api.site.told() if told.startswith("R001")] == [
+        f"R001: states rejected it: the order 1 is not there; {OTHER_NUMBERS}",
+        f"R001: states rejected it: A-2 is no id of an order: {SUCH_NUMBERS}",
+    ]
+
+
+def test_a_state_that_woocommerce_changed_stands_where_only_the_tracking_number_changes(
+    woocommerce: tuple[WooCommerce, ApiSite],
+) -> None:
+    shop, api = woocommerce
+    shop.add_orders(1)
+    drop(api, "states", "states.csv", "number;executed;delivered;tracking\n1;true;true;\n")
+    assert shop.orders[1]["status"] == "completed"
+    shop.orders[1]["status"] = "refunded"
+    drop(api, "states", "tracking.csv", "number;executed;delivered;tracking\n1;true;true;T1\n")
+    assert shop.orders[1]["status"] == "refunded"
+    assert shop.orders[1]["meta_data"] == [{"key": "_tracking_number", "value": "T1"}]
+
+
+@pytest.mark.parametrize(("setting", "left"), [("end", ""), ("keep", "96.8")])
+def test_a_special_price_that_ended_is_taken_back(
+    woocommerce: tuple[WooCommerce, ApiSite], setting: str, left: str
+) -> None:
+    shop, api = woocommerce
+    special = PRODUCT.replace("price.net: net,", "price.net: net, special_price.net: special,")
+    (api.site.folder / "mappings" / "mine" / "product.yaml").write_text(special, encoding="utf-8")
+    text = api.site.config_path.read_text(encoding="utf-8")
+    offered = f"settings: {{without_special_price: {setting}}}, offers: "
+    api.site.config_path.write_text(text.replace("offers: ", offered), encoding="utf-8")
+    mug = shop.add_card("MUG")
+    for name, price, written in (("1", "80", "96.8"), ("2", "0", ""), ("3", "80", "96.8"), ("4", "", left)):
+        drop(api, "stock", f"{name}.csv", f"sku;pieces;net;special\nMUG;5;100;{price}\n")
+        assert (mug.values["sale_price"], mug.values["date_on_sale_to"]) == (written, "")
 
 
 class TokenShop(ShopServer):
@@ -143,6 +190,7 @@ class TokenShop(ShopServer):
         self.tokens = 0
         self.good = ""
         self.seconds = 3600
+        self.echoes = False
 
     def answer(self, request: Request) -> Reply:
         if request.path == "/webapi/rest/auth":
@@ -152,6 +200,8 @@ class TokenShop(ShopServer):
             return Reply(json.dumps({"access_token": self.good, "expires_in": self.seconds}).encode())
         if request.headers.get("authorization") != f"Bearer {self.good}":
             return Reply(b'{"error": "unauthorized_client"}', status=401)
+        if self.echoes:
+            return Reply(json.dumps({"error": f"invalid {request.headers['authorization']}"}).encode())
         return Reply(b'{"count": "0", "pages": 0, "page": 1, "list": []}')
 
 
@@ -201,3 +251,68 @@ def test_no_secret_follows_a_redirect(woocommerce: tuple[WooCommerce, ApiSite]) 
         told = api.run().unreachable["shop"]
     assert elsewhere.asked == []
     assert told.endswith(f"the server says 302 Found: it is at {elsewhere.url}/wp-json/wc/v3/orders")
+
+
+def test_a_page_that_is_not_full_is_not_the_last_one(woocommerce: tuple[WooCommerce, ApiSite]) -> None:
+    """The shop leaves out what the key may not see."""
+    shop, api = woocommerce
+    shop.add_orders(120)
+    shop.hidden = {7}
+    api.run()
+    assert len(api.site.numbers()) == 119
+
+
+def test_an_order_that_is_thrown_away_between_two_pages_takes_no_other_one_with_it(
+    woocommerce: tuple[WooCommerce, ApiSite],
+) -> None:
+    shop, api = woocommerce
+    shop.add_orders(120)
+
+    def throw_away(request: Request) -> None:
+        if request.path.endswith("/orders"):
+            del shop.orders[1]
+            shop.meanwhile = None
+
+    shop.meanwhile = throw_away
+    api.run()
+    assert sorted(api.site.numbers(), key=int)[1:] == [str(number) for number in range(2, 121)]
+
+
+def test_what_changes_on_a_page_that_was_read_is_seen_after_an_interruption(
+    woocommerce: tuple[WooCommerce, ApiSite],
+) -> None:
+    shop, api = woocommerce
+    shop.add_orders(120)
+    shop.faults = {2: Fault.DOWN}
+    assert api.run().unreachable
+    shop.orders[1]["status"] = "cancelled"
+    shop.orders[1]["date_modified_gmt"] = "2026-11-20T09:00:00"
+    shop.orders[119]["date_modified_gmt"] = "2026-11-20T10:00:00"
+    for _ in range(3):
+        api.run()
+    assert [(matter.what, matter.name) for matter in api.site.status().matters] == [("held: cancelled", "order 1")]
+
+
+def test_the_day_of_since_is_the_merchants_whatever_the_zone_of_the_list(
+    woocommerce: tuple[WooCommerce, ApiSite],
+) -> None:
+    shop, api = woocommerce
+    text = api.site.config_path.read_text(encoding="utf-8")
+    said = text.replace("    mapping: woocommerce/order", "    since: 2026-11-20\n    mapping: woocommerce/order")
+    api.site.config_path.write_text(said, encoding="utf-8")
+    api.run()
+    assert shop.asked[0].query["modified_after"] == "2026-11-19T00:00:00"
+
+
+def test_an_answer_of_many_levels_is_told_and_no_traceback(woocommerce: tuple[WooCommerce, ApiSite]) -> None:
+    shop, api = woocommerce
+    shop.instead = b"[" * 100_000 + b"]" * 100_000
+    assert api.run().unreachable["shop"].endswith(": the answer has too many levels")
+
+
+def test_a_token_stands_in_no_message(shoper: tuple[TokenShop, ApiSite]) -> None:
+    shop, api = shoper
+    shop.echoes = True
+    told = api.run().unreachable["shop"]
+    assert "token-1" not in told
+    assert "***" in told

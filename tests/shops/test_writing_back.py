@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from gateway.diagnostics import Problem
 from tests.shops.conftest import ApiSite
 from tests.shops.prestashop import KEY, PrestaShop
-from tests.shops.server import Fault
+from tests.shops.server import Fault, Reply, Request, listening
 
 Shop = tuple[PrestaShop, ApiSite]
 
@@ -59,8 +60,9 @@ def shop(prestashop: Shop) -> Shop:
     api.configure(route="    enabled: false", routes=ROUTES, targets=TARGETS)
     server.add_orders(2)
     server.add_product("MUG")
-    lamp = server.add_product("LAMP")
-    server.add_product("LAMP-RED", variant_of=lamp.id)
+    server.add_product("LAMP")
+    lamps = server.add_product("LAMPS")
+    server.add_product("LAMP-RED", variant_of=lamps.id)
     return server, api
 
 
@@ -78,7 +80,8 @@ def tell_states(api: ApiSite, *rows: str, name: str = "states.csv") -> None:
 
 
 def pieces(server: PrestaShop) -> dict[str, int]:
-    return {product.reference: product.quantity for product in server.products.values()}
+    """The pieces by code, without those of the product that has variants."""
+    return {product.reference: product.quantity for product in server.products.values() if product.id != 102}
 
 
 def reasons(api: ApiSite) -> list[str]:
@@ -89,7 +92,7 @@ def test_pieces_and_prices_of_products_and_pieces_of_variants(shop: Shop) -> Non
     server, api = shop
     tell_stock(api, MUG=5, LAMP_RED=2)
     assert pieces(server) == {"MUG": 5, "LAMP": 0, "LAMP-RED": 2}
-    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0]
+    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0, 0]
     assert not reasons(api)
 
 
@@ -98,7 +101,7 @@ def test_a_price_by_sending_the_whole_product_back(shop: Shop) -> None:
     text = api.site.config_path.read_text(encoding="utf-8")
     api.site.config_path.write_text(text.replace("prices: patch", "prices: put"), encoding="utf-8")
     tell_stock(api, MUG=5, LAMP_RED=2)
-    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0]
+    assert [product.price for product in server.products.values()] == [Decimal(50), 0, 0, 0]
     assert not offer_problems(api)
 
 
@@ -135,7 +138,7 @@ def test_a_code_that_is_there_twice_is_not_guessed_at(shop: Shop) -> None:
     assert pieces(server)["MUG"] == 0
     (problem,) = offer_problems(api)
     assert problem.message == (
-        "stock rejected it: the product MUG is there more than once (100, 103); none was changed"
+        "stock rejected it: the product MUG is there more than once (100, 104); none was changed"
     )
 
 
@@ -147,6 +150,104 @@ def test_a_product_that_was_made_anew_over_there_is_found_again(shop: Shop) -> N
     tell_stock(api, "again.csv", MUG=6)
     assert pieces(server)["MUG"] == 6
     assert not offer_problems(api)
+
+
+def test_a_code_that_is_there_as_a_product_and_as_a_variant_is_not_guessed_at(shop: Shop) -> None:
+    server, api = shop
+    server.add_product("MUG", variant_of=102)
+    tell_stock(api, MUG=5)
+    assert [product.quantity for product in server.products.values()] == [0] * 5
+    assert [problem.message for problem in offer_problems(api)] == [
+        "stock rejected it: the code MUG is there as a product and as a variant; none was changed"
+    ]
+
+
+def test_pieces_of_a_product_that_has_variants_are_refused_and_its_price_is_set(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, LAMPS=9)
+    assert (server.products[102].quantity, server.products[102].price) == (0, Decimal(90))
+    assert [problem.message for problem in offer_problems(api)] == [
+        "stock rejected it: the product LAMPS has variants: pieces are set by the codes of these"
+    ]
+
+
+def test_another_address_is_another_shop_and_is_looked_at_anew(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5)
+    live = PrestaShop()
+    live.add_product("CHAIR")
+    live.add_product("MUG")
+    with listening(live):
+        text = api.site.config_path.read_text(encoding="utf-8")
+        api.site.config_path.write_text(text.replace(server.url, live.url), encoding="utf-8")
+        tell_stock(api, "live.csv", MUG=6)
+    assert pieces(live) == {"CHAIR": 0, "MUG": 6}
+
+
+def test_a_code_that_moved_to_another_product_is_looked_for_anew(shop: Shop) -> None:
+    server, api = shop
+    tell_stock(api, MUG=5)
+    server.products[100].reference = "MUG-OLD"
+    server.add_product("MUG")
+    tell_stock(api, "old.csv", MUG_OLD=1)
+    tell_stock(api, "again.csv", MUG=6, MUG_OLD=1)
+    assert (pieces(server)["MUG"], pieces(server)["MUG-OLD"]) == (6, 1)
+
+
+def test_a_state_that_the_shop_changed_stands_where_only_the_tracking_number_changes(shop: Shop) -> None:
+    server, api = shop
+    tell_states(api, "1;true;false;")
+    server.orders[1].state = 5
+    tell_states(api, "1;true;false;T1", name="tracking.csv")
+    assert (server.orders[1].tracking, server.orders[1].state, server.orders[1].histories) == ("T1", 5, [4])
+
+
+def test_a_state_that_was_there_before_it_was_told_counts_as_told(shop: Shop) -> None:
+    server, api = shop
+    server.orders[1].state = 4
+    tell_states(api, "1;true;false;")
+    server.orders[1].state = 6
+    tell_states(api, "1;true;false;T1", name="tracking.csv")
+    assert (server.orders[1].tracking, server.orders[1].state, server.orders[1].histories) == ("T1", 6, [])
+
+
+def test_a_parked_state_is_not_sent_over_a_newer_one_that_arrived(shop: Shop) -> None:
+    server, api = shop
+    answer, api_answers = server.answer, True
+
+    def refusing(request: Request) -> Reply:
+        return answer(request) if api_answers else Reply(status=302)
+
+    server.answer = refusing  # type: ignore[method-assign]
+    api_answers = False
+    tell_states(api, "1;true;false;")
+    (parked,) = deliveries(api, "failed")
+    api_answers = True
+    tell_states(api, "1;true;true;", name="newer.csv")
+    assert server.orders[1].histories == [5]
+    (said,) = api.site.do("retry", parked)
+    assert said.endswith(".xml is not sent: a newer version of 1 was delivered to states since")
+    api.run()
+    assert server.orders[1].histories == [5]
+    assert not api.site.status().matters
+    assert deliveries(api, "failed") == []
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 409])
+def test_a_record_that_the_shop_will_not_take_keeps_no_other_one_waiting(shop: Shop, status: int) -> None:
+    server, api = shop
+    answer = server.answer
+
+    def refusing(request: Request) -> Reply:
+        refused = request.path == "/api/stock_availables/5101" and request.method == "PUT"
+        return Reply(b"blo\x1bcked", status) if refused else answer(request)
+
+    server.answer = refusing  # type: ignore[method-assign]
+    tell_stock(api, LAMP=3, MUG=5)
+    assert pieces(server) == {"MUG": 5, "LAMP": 0, "LAMP-RED": 0}
+    assert [problem.message for problem in offer_problems(api)] == [
+        f"stock rejected it: PUT /api/stock_availables/5101 is answered by {status}: blo\ufffdcked"
+    ]
 
 
 def test_a_refusal_of_one_record_is_told_in_the_shops_words(shop: Shop) -> None:
@@ -210,7 +311,15 @@ def test_the_key_stands_in_no_message_and_no_stored_call(shop: Shop) -> None:
             assert KEY.encode() not in path.read_bytes(), path
 
 
-def offer_problems(api: ApiSite) -> list[object]:
+def deliveries(api: ApiSite, state: str) -> list[str]:
+    from gateway.store import tables
+
+    with api.site.open() as site, site.ledger.read() as connection:
+        rows = connection.execute(tables.delivery.select().where(tables.delivery.c.state == state)).all()
+        return [str(row.id) for row in rows]
+
+
+def offer_problems(api: ApiSite) -> list[Problem]:
     from gateway.exchange.matters import all_problems
     from gateway.store import tables
 

@@ -32,6 +32,8 @@ class WooCommerce(ShopServer):
         self.orders: dict[int, dict[str, Any]] = {}
         self.cards: dict[int, Card] = {}
         self.redirect: str | None = None
+        self.hidden: set[int] = set()
+        self.instead: bytes | None = None
 
     def add_orders(self, count: int) -> None:
         """Further orders of one row each, at 100 without VAT."""
@@ -48,6 +50,8 @@ class WooCommerce(ShopServer):
     def answer(self, request: Request) -> Reply:
         if self.redirect is not None:
             return Reply(status=302, headers={"Location": self.redirect})
+        if self.instead is not None:
+            return Reply(self.instead, kind="application/json")
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {login}":
             return _json({"code": "woocommerce_rest_cannot_view", "message": "Sorry"}, 401)
@@ -65,7 +69,8 @@ class WooCommerce(ShopServer):
             return self._changed(card.values, request)
         order = self.orders[int(path.rpartition("/")[2])]
         given = json.loads(request.body)
-        if given.get("status") not in ("pending", "processing", "on-hold", "completed", "cancelled"):
+        states = ("pending", "processing", "on-hold", "completed", "cancelled")
+        if given.get("status", "pending") not in states:
             return _json({"code": "rest_invalid_param", "message": "Invalid parameter(s): status"}, 400)
         return self._changed(order, request)
 
@@ -80,7 +85,8 @@ class WooCommerce(ShopServer):
             since = query.get("modified_after", "")
             found = [order for order in self.orders.values() if order["date_modified_gmt"] > since]
             size, page = int(query.get("per_page", "10")), int(query.get("page", "1"))
-            return _json(found[size * (page - 1) : size * page])
+            shown = [order for order in found[size * (page - 1) : size * page] if order["id"] not in self.hidden]
+            return _json(shown)
         if path.startswith("orders/"):
             order = self.orders.get(int(path.rpartition("/")[2]))
             return _json(order) if order else _json({"message": "Invalid ID."}, 404)
