@@ -104,7 +104,7 @@ def _next(change: Change, problems: Sequence[Problem], refused: Sequence[Row]) -
         steps.append(f"put a file into {_drop_folder(change)}")
     steps.append("`gateway run --once`, and look at `gateway status`")
     if wish.rehearsal:
-        told = ", then `gateway release ID` what was held, as the status names it" if wish.journey.is_event else ""
+        told = f", then `gateway release {wish.name}` sends what was held" if wish.journey.is_event else ""
         steps.append(f"once that is right: delete `rehearsal: true` of `{wish.name}`{told}")
     return steps
 

@@ -51,6 +51,14 @@ def impossible_for_lists(source: FromModel, options: ApiOptions, site: Path) -> 
     return found + _settings(options, description)
 
 
+def impossible_for_records(max_new: int | None) -> list[Impossible]:
+    """What a route asks in vain where every record is an input of its own."""
+    if max_new is None:
+        return []
+    message = "`max_new` counts the new documents of one input, and from an API every record is one"
+    return [Impossible("max_new", message, "leave it out; `since:` and `rehearsal:` keep the first run small")]
+
+
 def impossible_without_lists(source: FromModel, name: str | None) -> list[Impossible]:
     """A `list` of what is no API; without a name the drop folder is meant."""
     if source.list_ is None:

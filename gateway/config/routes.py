@@ -19,7 +19,12 @@ from gateway.config.model import (
     ToModel,
 )
 from gateway.config.offers import offers_spec
-from gateway.config.over_api import impossible_for_lists, impossible_for_writing, impossible_without_lists
+from gateway.config.over_api import (
+    impossible_for_lists,
+    impossible_for_records,
+    impossible_for_writing,
+    impossible_without_lists,
+)
 from gateway.config.over_http import (
     Impossible,
     impossible_for_a_feed,
@@ -168,6 +173,8 @@ class Resolver:
             return None
         options = self._model.endpoints[endpoint] if endpoint else None
         is_feed, is_list = isinstance(options, HttpOptions), isinstance(options, ApiOptions) and ask is None
+        if is_list and self._cannot(impossible_for_records(route.max_new), base):
+            return None
         if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
             return None
         after = route.from_.after

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, select, update
 
 from gateway.diagnostics import plural
 from gateway.errors import UsageError
-from gateway.exchange.holds import put_on_hold
+from gateway.exchange.holds import held_reason, put_on_hold
 from gateway.exchange.intake import Waiting
 from gateway.exchange.naming import (
     Arguments,
@@ -60,6 +60,10 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
     steps: list[Step] = []
     for name in arguments.names:
         scopes = held_scopes(site, name)
+        inputs = _held_inputs(site, actor, name, drop=arguments.drop)
+        if inputs and held_reason(site, f"route:{name}") is None:
+            steps += inputs
+            continue
         if scopes:
             steps += [
                 Step(f"release {scope.replace(':', ' ')}", partial(_do_release, site, actor, scope))
@@ -77,6 +81,18 @@ def release(site: Site, actor: str, arguments: Arguments) -> list[Step]:
             else:
                 steps += _release_posting(site, actor, row, drop=arguments.drop)
     return once(steps) or [Step("do nothing: nothing of it is held", lambda: "nothing of it is held")]
+
+
+def _held_inputs(site: Site, actor: str, route: str, *, drop: bool) -> list[Step]:
+    """What a route took in and holds, by `rehearsal:` or `max_new:`, oldest first."""
+    held = (
+        select(_exchange)
+        .where(_exchange.c.route == route, _exchange.c.held.is_not(None))
+        .order_by(_exchange.c.received_at, _exchange.c.id)
+    )
+    with site.ledger.read() as connection:
+        rows = connection.execute(held).all()
+    return [step for row in rows for step in _release_exchange(site, actor, row, drop=drop)]
 
 
 def _refuse_ambiguous(name: str, rows: list[Row[tuple[object, ...]]]) -> None:

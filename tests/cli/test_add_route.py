@@ -97,7 +97,7 @@ def test_a_shop_is_added_checked_and_what_comes_next_is_said(gateway: Gateway, f
         next: correct the names under `lookups:` of `pohoda`: they are your program's own
               put a file into spool/upgates-orders/in
               `gateway run --once`, and look at `gateway status`
-              once that is right: delete `rehearsal: true` of `upgates-orders`, then `gateway release ID` what was held, as the status names it
+              once that is right: delete `rehearsal: true` of `upgates-orders`, then `gateway release upgates-orders` sends what was held
     """)  # noqa: E501
     assert (folder / "spool" / "upgates-orders" / "in").is_dir()
     # and what was there is there, and what is new has comments

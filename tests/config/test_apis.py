@@ -20,7 +20,7 @@ routes:
   orders:
     origin: shop
     from: {{endpoint: shop{source}}}
-    mapping: prestashop/order
+    mapping: prestashop/order{route}
     to: [{{target: pohoda, template: pohoda/order}}]
   states:
     origin: shop
@@ -33,7 +33,9 @@ routes:
 
 def problems(tmp_path: Path, **parts: str) -> list[tuple[str, str | None]]:
     (tmp_path / "key").write_text("KEYOFTHESHOP", encoding="utf-8")
-    text = CONFIG.format(**{"endpoint": "", "target": "", "source": ", list: orders", "folder": "", **parts})
+    text = CONFIG.format(
+        **{"endpoint": "", "target": "", "source": ", list: orders", "folder": "", "route": "", **parts}
+    )
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     return [(problem.message, problem.help) for problem in load(tmp_path / "config.yaml").problems]
 
@@ -79,6 +81,11 @@ def test_lists_and_calls_of_one_endpoint(tmp_path: Path) -> None:
             "`file_name`: an API gets no files, so that they need no names",
             "leave `file_name:` out",
         ),
+        (
+            {"route": "\n    max_new: 5"},
+            "`max_new` counts the new documents of one input, and from an API every record is one",
+            "leave it out; `since:` and `rehearsal:` keep the first run small",
+        ),
         ({"target": ", answers: none"}, "`answers`: an API always answers", "leave `answers:` out"),
         (
             {"target": ", answers: {every: 5 min}"},
@@ -97,7 +104,7 @@ def test_what_is_asked_in_vain_is_told(tmp_path: Path, parts: dict[str, str], me
 
 
 def test_a_platform_without_an_api(tmp_path: Path) -> None:
-    text = CONFIG.format(endpoint="", target="", source=", list: orders", folder="").replace(
+    text = CONFIG.format(endpoint="", target="", source=", list: orders", folder="", route="").replace(
         "platform: prestashop", "platform: prestashup"
     )
     (tmp_path / "key").write_text("KEYOFTHESHOP", encoding="utf-8")

@@ -254,3 +254,25 @@ def test_a_held_version_that_gave_way_is_not_sent(site: TestSite, monkeypatch: p
     site.run()
     assert told == "1001 is not held any more: a newer version came; `gateway show 1001`"
     assert len(site.shipped()) == 1
+
+
+def test_all_that_a_route_holds_in_rehearsal_is_released_by_its_name(site: TestSite) -> None:
+    site.configure("rehearsal: true")
+    for number in ("1001", "1002"):
+        site.drop(f"{number}.xml", ShopOrder(number))
+    site.run()
+    site.configure()
+    assert [text.rpartition(": ")[2] for text in site.do("release", "shop")] == ["its documents are sent"] * 2
+    site.run()
+    assert site.numbers() == ["1001", "1002"]
+
+
+def test_a_held_route_is_let_go_on_before_anything_that_it_holds_is_sent(site: TestSite) -> None:
+    site.configure("rehearsal: true")
+    site.drop("1001.xml", ShopOrder("1001"))
+    site.run()
+    site.do("hold", "shop")
+    assert site.do("release", "shop") == ["route shop goes on"]
+    site.configure()
+    site.run()
+    assert site.numbers() == []
