@@ -103,6 +103,7 @@ class _Turn:
         self._pass(cutoff, excess=None)
         self._remove_bodies(cutoff)
         self._remove_timeline_of_no_exchange(cutoff)
+        self._remove_what_is_remembered_of_shops(cutoff)
         excess = self._excess()
         if excess.exchanges > 0 or excess.size > 0:
             self._pass(self._now, excess=excess)
@@ -194,6 +195,12 @@ class _Turn:
             if len(ids) < _BATCH:
                 return
             self.progressed = True
+
+    def _remove_what_is_remembered_of_shops(self, cutoff: str) -> None:
+        """Ids that were found there and values that were told: what is needed is found and told anew."""
+        of_targets = and_(_remembered.c.route >= "target:", _remembered.c.route < "target;")
+        with self._site.ledger.write(self._lease) as connection:
+            connection.execute(delete(_remembered).where(of_targets, _remembered.c.at < cutoff))
 
     def _remove_timeline_of_no_exchange(self, cutoff: str) -> None:
         """Holds, releases and the like, which belong to no exchange."""

@@ -20,6 +20,7 @@ from gateway.exchange.reports import stories
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import Again
+from gateway.store.remembered import RouteMemory
 from tests.exchange.conftest import QuickClock, TestSite
 from tests.exchange.shop import ShopOrder, export
 from tests.exchange.test_queries import _reads_everything
@@ -460,3 +461,13 @@ def test_a_site_that_is_opened_for_looking_only_is_left_alone(site: TestSite) ->
         assert isinstance(later, Site)
         assert retention.is_due(later)
     assert column(site, tables.exchange.c.emptied_at) == [None]
+
+
+def test_what_is_remembered_of_a_shop_ages_out_and_what_a_source_remembers_does_not(site: TestSite) -> None:
+    with site.open() as opened:
+        for route in ("target:shop", "shop"):
+            RouteMemory(opened.ledger, route, "found").put("id", "17")
+    site.run(later=timedelta(days=401))
+    with site.open() as opened:
+        found = [RouteMemory(opened.ledger, route, "found").get("id") for route in ("target:shop", "shop")]
+    assert found == [None, "17"]
