@@ -195,7 +195,10 @@ class Demo:
     def _feed(self) -> None:
         self.screen.step("Two shops leave their orders")
         dropped = sorted((SAMPLES / "shoptet").glob("orders*.xml"))
-        left = sorted((SAMPLES / "shoprenter").glob("*.xml"))
+        left = [
+            *sorted((SAMPLES / "shoprenter").glob("order-extend*.xml")),
+            SAMPLES / "shoprenter" / "order-push.xml",
+        ]
         for sample in left:
             place_whole(sample, self.account / "shop" / "export")
         for sample in dropped:

@@ -122,10 +122,10 @@ def test_check_tells_the_line_of_the_mapping_and_of_the_sample_too(gateway: Gate
 def test_only_tests_of_a_name_are_run(gateway: Gateway, lay: Path) -> None:
     tests = "".join(
         f'  - {{name: {name}, given: "samples/acme/one.xml#1", expect: {{number: "{number}"}}}}\n'
-        for name, number in (("first one", 1001), ("second one", 9))
+        for name, number in (("solitary one", 1001), ("second one", 9))
     )
     lay.write_text(MAPPING.lstrip() + tests)
-    assert gateway("test", "-k", "FIRST").out.splitlines()[0] == "✓ acme/order  1 passed"
+    assert gateway("test", "-k", "SOLITARY").out.splitlines()[0] == "✓ acme/order  1 passed"
     assert gateway("test", "-k", "second").code == 3
 
 
