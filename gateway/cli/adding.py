@@ -197,18 +197,12 @@ def _file_for(standing: Standing, file: str) -> Path:
 
 def _with_users(ends: Ends, standing: Standing, questions: Questions) -> Ends:
     """The login names that are still missing, asked for one by one."""
-    from dataclasses import replace
-
     from gateway.workbench.site_setup.composing import lacks_user
 
     for wanted in lacks_user(ends, standing):
         question = f"Login name at {wanted.address.host}"
         name = questions.answer(question, "--user", str, hints=["or write it into the address: user@host"])
-        source, target = (
-            replace(end, wanted=replace(end.wanted, user=name)) if end.wanted is wanted else end
-            for end in (ends.source, ends.target)
-        )
-        ends = replace(ends, source=source, target=target)
+        ends = ends.with_user(wanted, name)
     return ends
 
 

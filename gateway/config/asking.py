@@ -94,6 +94,12 @@ def ask_spec(
         return Impossible(at, f"there is no target `{model.target}`", known)
     options = endpoints.get(target.endpoint)
     answers = target.answers
+    if options is not None and options.has_lists:
+        return Impossible(
+            at,
+            f"`{model.target}` is the API of a shop, which has lists and answers no request of this kind",
+            "take `from:` its endpoint with `list:` instead",
+        )
     if options is None or (not options.is_service and (answers is None or answers.folder is None)):
         return Impossible(
             at,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway import library
 from gateway.config.model import FromModel, TargetModel
-from gateway.config.over_http import Impossible
+from gateway.config.over_http import Impossible, impossible_without_files, refused
 from gateway.endpoints.api import ApiOptions
 from gateway.endpoints.api_description import ApiModel, load_description
 from gateway.errors import ProblemsFound
@@ -26,16 +26,11 @@ _NO_FILES = {
     "temporary": "an API gets no files, so that they need no names",
     "done_file": "an API gets no files, and none beside them",
 }
-_NO_FILES_OF_ANSWERS = ("folder", "files", "every", "after", "take_away", "ini")
 
 
 def impossible_for_lists(source: FromModel, options: ApiOptions, site: Path) -> list[Impossible]:
     """What a route asks of an API in vain, also where its platform has no such list."""
-    found = [
-        Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
-        for name, why in _NO_FOLDER.items()
-        if name in source.model_fields_set
-    ]
+    found = refused(source.model_fields_set, _NO_FOLDER)
     description = _description(options, site)
     if isinstance(description, Impossible):
         return [*found, description]
@@ -70,17 +65,7 @@ def impossible_without_lists(source: FromModel, name: str | None) -> list[Imposs
 
 def impossible_for_writing(target: TargetModel, options: ApiOptions, site: Path) -> list[Impossible]:
     """What a target asks of an API in vain."""
-    found = [
-        Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
-        for name, why in _NO_FILES.items()
-        if name in target.model_fields_set
-    ]
-    if "answers" in target.model_fields_set and target.answers is None:
-        found.append(Impossible("answers", "`answers`: an API always answers", "leave `answers:` out"))
-    for name in _NO_FILES_OF_ANSWERS if target.answers is not None else ():
-        if target.answers is not None and name in target.answers.model_fields_set:
-            message = f"`{name}` of `answers`: an API answers in the call, and there is no file of it"
-            found.append(Impossible(f"answers.{name}", message, f"leave `{name}:` out there"))
+    found = impossible_without_files(target, "an API", _NO_FILES)
     description = _description(options, site)
     if isinstance(description, Impossible):
         return [*found, description]

@@ -5,6 +5,7 @@ A service, such as mServer, has no files at all: it is called, and answers in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from gateway.config.model import FromModel, TargetModel
@@ -84,21 +85,31 @@ def impossible_for_a_source(name: str) -> list[Impossible]:
     ]
 
 
-def impossible_for_calls(target: TargetModel, options: MServerOptions, company_id: object) -> list[Impossible]:
-    """What a target asks in vain of an mServer. company_id: whose orders are written, where that is said."""
-    given = target.model_fields_set
-    found = [
+def refused(given: Set[str], reasons: Mapping[str, str]) -> list[Impossible]:
+    """The options that were given and cannot be had, with the reason of each."""
+    return [
         Impossible(name, f"`{name}`: {why}", f"leave `{name}:` out")
-        for name, why in _NO_FILES.items()
+        for name, why in reasons.items()
         if name in given
     ]
-    if "answers" in given and target.answers is None:
-        found.append(Impossible("answers", "`answers`: an mServer always answers", "leave `answers:` out"))
+
+
+def impossible_without_files(target: TargetModel, who: str, reasons: Mapping[str, str]) -> list[Impossible]:
+    """What a target asks in vain of what is called and answers in the call. who: such as `an mServer`."""
+    found = refused(target.model_fields_set, reasons)
+    if "answers" in target.model_fields_set and target.answers is None:
+        found.append(Impossible("answers", f"`answers`: {who} always answers", "leave `answers:` out"))
     asked = frozenset() if target.answers is None else target.answers.model_fields_set
     for name in _NO_FILES_OF_ANSWERS:
         if name in asked:
-            message = f"`{name}` of `answers`: an mServer answers in the call, and there is no file of it"
+            message = f"`{name}` of `answers`: {who} answers in the call, and there is no file of it"
             found.append(Impossible(f"answers.{name}", message, f"leave `{name}:` out there"))
+    return found
+
+
+def impossible_for_calls(target: TargetModel, options: MServerOptions, company_id: object) -> list[Impossible]:
+    """What a target asks in vain of an mServer. company_id: whose orders are written, where that is said."""
+    found = impossible_without_files(target, "an mServer", _NO_FILES)
     if company_id is not None and str(company_id).strip() != options.company_id.strip():
         message = (
             f"the orders are of the company {company_id}, and this mServer's `company_id` is {options.company_id}"

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from gateway.endpoints.api_calls import ApiService
-from gateway.endpoints.api_connection import ApiConnection, filled_in
+from gateway.endpoints.api_connection import ApiConnection
 from gateway.endpoints.api_description import ApiModel, load_description
 from gateway.endpoints.api_lists import ApiSource
 from gateway.endpoints.base import Memory, Pickup, Runtime, Traits, TransferOptions
-from gateway.endpoints.http import HttpOptions, checked_address
+from gateway.endpoints.http import HttpOptions, checked_address, host_of
 from gateway.endpoints.http_client import HttpConnection
 from gateway.errors import EndpointRefused, ProblemsFound
 
@@ -96,12 +95,10 @@ class ApiEndpoint:
     def __init__(self, name: str, options: ApiOptions, *, root: Path, runtime: Runtime) -> None:
         self.name = name
         self._runtime = runtime
-        parts = urlsplit(options.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         self.traits = Traits(
             atomic_rename=False,
             stable_mtime=False,
-            host=f"{(parts.hostname or '').lower()}:{port}",
+            host=host_of(options.url),
             max_connections=options.max_connections,
         )
         ca_file = root / options.ca_file if options.ca_file else None
@@ -126,19 +123,7 @@ class ApiEndpoint:
         """Ask what changes nothing, and say in one line what was found. Raises EndpointError."""
         connection = self._connection()
         try:
-            description = connection.description
-            query = {
-                name: filled_in(text, connection.filled.__getitem__)
-                for name, text in description.probe_query.items()
-            }
-            said = connection.call("GET", description.probe, query)
-            if not said.is_good:
-                raise EndpointRefused(
-                    f"{said.shown} is not there: the server says {said.status}",
-                    code="E003",
-                    help="check `url:` of the endpoint, and whether the interface is switched on there",
-                )
-            return f"{self._options.platform}: {said.shown} answers"
+            return f"{self._options.platform}: {connection.probe()} answers"
         finally:
             connection.close()
 

@@ -7,15 +7,12 @@ carried out again after an interruption.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lxml import etree
 
-from gateway.clock import Clock, SystemClock
-from gateway.endpoints.api_connection import ApiConnection, Said, filled_in
+from gateway.clock import Clock
+from gateway.endpoints.api_connection import ApiConnection, Said
 from gateway.endpoints.api_memory import CallMemory, Progress
 from gateway.endpoints.api_steps import Known, Rejected, body_of, filled, fit_for_xml, hits, holds, query_of
-from gateway.endpoints.api_tree import as_elements, found, text_of
 from gateway.endpoints.base import Memory
 from gateway.errors import EndpointError, EndpointRefused, EndpointUnreachable, OutcomeUnknown
 
@@ -41,27 +38,19 @@ class ApiService:
         connection: ApiConnection,
         memory: Memory | None,
         place: str,
-        platform: str = "",
-        clock: Clock | None = None,
+        platform: str,
+        clock: Clock,
     ) -> None:
         """memory: the ids that were found before, what was told last, and how far a file came."""
         self._api = connection
-        self._memory = CallMemory(memory, clock or SystemClock(), place, platform)
+        self._memory = CallMemory(memory, clock, place, platform)
         self._place = place
         self._is_ready = False
 
     def ready(self) -> str:
         """Make sure that the API answers whoever asks with these secrets."""
         if not self._is_ready:
-            description, values = self._api.description, self._api.filled
-            query = {name: filled_in(text, values.__getitem__) for name, text in description.probe_query.items()}
-            said = self._api.call("GET", description.probe, query)
-            if not said.is_good:
-                raise EndpointUnreachable(
-                    f"{said.shown} is not there: the server says {said.status}",
-                    code="E003",
-                    help="check `url:` of the endpoint, and whether the interface is switched on there",
-                )
+            self._api.probe()
             self._is_ready = True
         return self._place
 
@@ -154,10 +143,10 @@ class ApiService:
             elif step.tag == "refuse":
                 raise Rejected(step.get("because", ""))
             elif step.tag == "get":
-                known.documents[step.get("name", "")] = self._tree(self._got(step, "path", known))
+                known.documents[step.get("name", "")] = self._api.elements(self._got(step, "path", known))
             elif step.tag == "unless":
                 wanted = known.ids.get(step.get("found", ""), step.get("is", ""))
-                if wanted in list(hits(self._tree(self._got(step, "get", known)), step)):
+                if wanted in list(hits(self._api.elements(self._got(step, "get", known)), step)):
                     self._is_so_already(step, call, known)
                     return "it is so already"
             elif step.tag == "send":
@@ -188,7 +177,7 @@ class ApiService:
         said = self._api.call("GET", path, query, judged=False)
         if said.status not in (404, 410):
             self._judge("GET", path, said)
-        texts = hits(self._tree(said), step) if said.is_good else []
+        texts = hits(self._api.elements(said), step) if said.is_good else []
         ids = list(dict.fromkeys(text for text in texts if text))
         if len(ids) > 1:
             several = ", ".join(ids[:5])
@@ -211,9 +200,6 @@ class ApiService:
         self._judge("GET", path, said)
         return said
 
-    def _tree(self, said: Said) -> Any:
-        return as_elements(said.content, self._api.description.format, said.shown)
-
     # -- sending -----------------------------------------------------------------------------------------------
 
     def _send(self, step: etree._Element, known: Known) -> None:
@@ -228,17 +214,9 @@ class ApiService:
             return
         words = f"{method} {path} is answered by {self._api.said_words(said)}"
         broke_down = said.status >= 500 and said.status not in (501, 505)
-        if broke_down and (said.status in _NOT_READY or not self._says_why(said)):
+        if broke_down and (said.status in _NOT_READY or not self._api.own_words(said)):
             raise _NoAnswer(words, code="E001")
         raise Rejected(words)
-
-    def _says_why(self, said: Said) -> bool:
-        """Whether a refusal bears words where the API puts them."""
-        way = self._api.description.errors
-        try:
-            return way is not None and any(text_of(each) for each in found(self._tree(said), way))
-        except (EndpointError, *_BAD_STEP):
-            return False
 
     def _told_key(self, step: etree._Element, call: etree._Element) -> str:
         return self._memory.key("told", call.get("about"), step.get("method"), step.get("to"))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +12,7 @@ from gateway.clock import Clock, monotonic
 from gateway.endpoints.api_description import PLACEHOLDER, ApiModel
 from gateway.endpoints.api_tree import as_elements, as_json_text, found, text_of
 from gateway.endpoints.http_answer import Answer, is_page
-from gateway.endpoints.http_client import HttpConnection
+from gateway.endpoints.http_client import HttpConnection, basic_login
 from gateway.errors import EndpointError, EndpointUnreachable, LoginRefused
 
 if TYPE_CHECKING:
@@ -64,12 +62,18 @@ class ApiConnection:
         self._token: str | None = None
         self._good_until: float | None = None
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Said:
-        """The answer to a question; a good one, or one that says 404. Raises EndpointError for any other."""
-        said = self.call("GET", path, query)
-        if said.is_good or said.status in (404, 410):
-            return said
-        raise EndpointUnreachable(f"{said.shown}: the server says {said.status}", code="E001")
+    def probe(self) -> str:
+        """Ask what changes nothing; returns the address that answers, for people. Raises EndpointError."""
+        description = self.description
+        query = {name: filled_in(text, self.filled.__getitem__) for name, text in description.probe_query.items()}
+        said = self.call("GET", description.probe, query)
+        if said.is_good:
+            return said.shown
+        raise EndpointUnreachable(
+            f"{said.shown} is not there: the server says {said.status}",
+            code="E003",
+            help="check `url:` of the endpoint, and whether the interface is switched on there",
+        )
 
     def call(
         self,
@@ -114,18 +118,25 @@ class ApiConnection:
         """An address for people."""
         return self._connection.shown(self._address(path, None))
 
+    def own_words(self, said: Said) -> str:
+        """What a refusal says of itself where the API puts its words; nothing where there are none."""
+        way = self.description.errors
+        if way is None or not said.content.strip():
+            return ""
+        try:
+            words = [text_of(each) for each in found(self.elements(said), way)]
+        except EndpointError:
+            return ""
+        return "; ".join(word for word in words if word)
+
+    def elements(self, said: Said) -> Any:
+        """An answer as elements, for XPath. Raises EndpointError."""
+        return as_elements(said.content, self.description.format, said.shown)
+
     def said_words(self, said: Said) -> str:
-        """What a refusal says of itself, where the API's errors can be read; else the beginning of its text."""
-        way, form = self.description.errors, self.description.format
-        text = said.content[:2000].decode("utf-8", "replace")
-        if way is not None and said.content.strip():
-            try:
-                words = [text_of(each) for each in found(as_elements(said.content, form, said.shown), way)]
-                text = "; ".join(word for word in words if word) or text
-            except EndpointError:
-                pass
-        if is_page(said.content[:200]):
-            text = ""
+        """The status of a refusal with its own words, or the beginning of its text where it is no page."""
+        is_text = not is_page(said.content[:200])
+        text = (self.own_words(said) or said.content[:2000].decode("utf-8", "replace")) if is_text else ""
         text = " ".join(self._connection.without_secrets(text).split())[:500]
         return f"{said.status}: {text}" if text else str(said.status)
 
@@ -178,7 +189,7 @@ class ApiConnection:
         if description.login is not None:
             headers["Authorization"] = f"Bearer {self._current_token()}"
         elif description.key_is_user and self.filled.get("key"):
-            headers["Authorization"] = basic(f"{self.filled['key']}:")
+            headers["Authorization"] = basic_login(f"{self.filled['key']}:")
         return headers
 
     def _current_token(self) -> str:
@@ -198,7 +209,7 @@ class ApiConnection:
         elif fields:
             body = urlencode(fields).encode("ascii")
         if login.send == "basic":
-            headers["Authorization"] = basic(f"{self.filled.get('user', '')}:{self.filled.get('password', '')}")
+            headers["Authorization"] = basic_login(f"{self.filled['user']}:{self.filled['password']}")
         self._keep_to_the_rate()
         with self._ask("POST", login.path, None, {**headers, "Content-Type": kind}, body) as answer:
             if not 200 <= answer.status < 300:
@@ -231,22 +242,11 @@ def filled_in(text: str, value: Callable[[str], str]) -> str:
     return PLACEHOLDER.sub(lambda match: value(match.group(1)), text)
 
 
-def in_a_path(value: str) -> str:
-    """A value as a part of a path, whatever it holds; the rest of the path is quoted later."""
-    return quote(value, safe="")
-
-
-def basic(pair: str) -> str:
-    """The header of HTTP Basic."""
-    return f"Basic {b64encode(pair.encode()).decode('ascii')}"
-
-
 def asked_pause(answer: Answer, clock: Clock) -> float | None:
     """The seconds for which the server asks to be left alone; a second where it does not say how long."""
-    given = (answer.header("retry-after") or "").strip()
-    if given.isdecimal() and len(given) < 8:
-        return float(given)
-    try:
-        return max(0.0, (parsedate_to_datetime(given) - clock.now()).total_seconds())
-    except (ValueError, TypeError):
-        return 1.0 if answer.status == 429 else None
+    asked = answer.left_alone
+    if isinstance(asked, int):
+        return float(asked)
+    if asked is not None:
+        return max(0.0, (asked - clock.now()).total_seconds())
+    return 1.0 if answer.status == 429 else None

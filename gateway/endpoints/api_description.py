@@ -19,7 +19,6 @@ from gateway import library, yamlfile
 from gateway.diagnostics import Problem
 from gateway.errors import ProblemsFound
 from gateway.mapping.complaints import Complaints
-from gateway.mapping.layers import Layers
 
 FILE = "api"
 PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
@@ -203,8 +202,7 @@ def platforms(site: Path | None) -> list[str]:
 def read_description(path: Path) -> ApiModel:
     """An api.yaml. Raises ProblemsFound with every problem of it."""
     file = yamlfile.read(path)
-    layers = Layers(file.path, file.data if isinstance(file.data, dict) else {}, file.spans, file.keys)
-    complaints = Complaints(layers)
+    complaints = Complaints.about(file)
     model = complaints.validated(ApiModel, file.data, (), "the description")
     if model is not None:
         _check_calls(model, complaints)

@@ -19,6 +19,7 @@ from gateway.endpoints.base import Memory
 
 _MOST_PAGES = 1000
 _LONG = timedelta(days=1)
+_FAILING = "failing"
 
 
 class OneRecord(Exception):
@@ -38,27 +39,24 @@ class Failing:
     def __init__(self, memory: Memory, clock: Clock) -> None:
         self._memory = memory
         self._clock = clock
+        stored = memory.get(_FAILING)
+        self._since: dict[str, str] = msgspec.json.decode(stored, type=dict[str, str]) if stored else {}
 
     def for_long(self, family: str) -> bool:
         """Note that it failed; whether it has done so for a day."""
-        known = self._known()
-        if family not in known:
-            self._put({**known, family: to_text(self._clock.now())})
+        if family not in self._since:
+            self._since[family] = to_text(self._clock.now())
+            self._put()
             return False
-        return self._clock.now() - from_text(known[family]) > _LONG
+        return self._clock.now() - from_text(self._since[family]) > _LONG
 
     def over(self, family: str) -> None:
         """It was gathered."""
-        known = self._known()
-        if family in known:
-            self._put({name: at for name, at in known.items() if name != family})
+        if self._since.pop(family, None) is not None:
+            self._put()
 
-    def _known(self) -> dict[str, str]:
-        stored = self._memory.get("failing")
-        return msgspec.json.decode(stored, type=dict[str, str]) if stored else {}
-
-    def _put(self, known: Mapping[str, str]) -> None:
-        self._memory.put("failing", msgspec.json.encode(known).decode())
+    def _put(self) -> None:
+        self._memory.put(_FAILING, msgspec.json.encode(self._since).decode())
 
 
 class Links:

@@ -24,7 +24,7 @@ from gateway.endpoints.api_connection import ApiConnection, Said, filled_in
 from gateway.endpoints.api_description import ListModel
 from gateway.endpoints.api_follow import Failing, Links, OneRecord
 from gateway.endpoints.api_tree import TREES, Tree
-from gateway.endpoints.base import Entry, Memory, Outcome, Pickup
+from gateway.endpoints.base import Entry, Memory, Outcome, Pickup, ShortMemory
 from gateway.errors import EndpointRefused, EndpointUnreachable
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,6 +59,8 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class _Record:
+    """node: what was listed; of a whole list the input itself."""
+
     node: Any
     family: str
     changed: datetime | None
@@ -84,7 +86,7 @@ class ApiSource:
         self._list = listed
         self._tree: Tree = TREES[connection.description.format]
         self._pickup = pickup
-        self._memory: Memory = memory or _Forgetful()
+        self._memory: Memory = ShortMemory() if memory is None else memory
         self._clock = clock
         self._zone = _zone(filled_in(listed.timezone, connection.filled.__getitem__))
         sign = repr((pickup.listing, str(pickup.since), connection.shown(listed.path), listed.query))
@@ -117,7 +119,7 @@ class ApiSource:
             raise EndpointUnreachable(f"{entry.name} is not in the list that was asked for last", code="E006")
         self._begun.add(entry.name)
         if self._list.whole:
-            into.write(self._tree.joined(self._list.wrap, record.node))
+            into.write(record.node)
             return
         try:
             node = self._links.gathered(deepcopy(record.node), self._list)
@@ -237,7 +239,7 @@ class ApiSource:
             if pages < 2 or ids == [self._id(node) for node in self._all_pages()[0]]:
                 content = self._tree.joined(self._list.wrap, nodes)
                 family = self._family("all")
-                records = {self._name(family, content): _Record(nodes, family, None)} if nodes else {}
+                records = {self._name(family, content): _Record(content, family, None)} if nodes else {}
                 return _Page(Cursor(size=self._list.size), records, len(nodes))
         raise EndpointUnreachable(
             f"{self._api.shown(self._list.path)}: the list changes while it is read", code="E006"
@@ -266,7 +268,7 @@ class ApiSource:
         }
         filled = {**self._api.filled, **special}
         query = {name: filled_in(text, filled.__getitem__) for name, text in self._list.query.items()}
-        said = self._api.get(filled_in(self._list.path, lambda name: quote(filled[name], safe="")), query)
+        said = self._api.call("GET", filled_in(self._list.path, lambda name: quote(filled[name], safe="")), query)
         if not said.is_good:
             raise EndpointRefused(
                 f"{said.shown} is not there: the server says {said.status}",
@@ -353,21 +355,6 @@ def _latest(page: _Page) -> str | None:
     times = [to_text(each.changed) for each in page.records.values() if each.changed is not None]
     known = [page.asked.highest] if page.asked.highest else []
     return max([*times, *known]) if times or known else None
-
-
-class _Forgetful:
-    """A memory for who looks once."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, str] = {}
-
-    def get(self, key: str) -> str | None:
-        """As the protocol says."""
-        return self._held.get(key)
-
-    def put(self, key: str, value: str) -> None:
-        """As the protocol says."""
-        self._held[key] = value
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from gateway.clock import Clock, from_text, to_text
-from gateway.endpoints.base import Memory
+from gateway.endpoints.base import Memory, ShortMemory
 
 _KEPT = timedelta(hours=24)
 _PROGRESS = "progress"
@@ -31,8 +31,8 @@ class CallMemory:
     """The memory of one target for one shop."""
 
     def __init__(self, memory: Memory | None, clock: Clock, *shop: str) -> None:
-        """shop: its address and platform. Without a memory nothing is remembered."""
-        self._memory = memory
+        """shop: its address and platform."""
+        self._memory = ShortMemory() if memory is None else memory
         self._clock = clock
         self._shop = shop
 
@@ -49,8 +49,6 @@ class CallMemory:
 
     def keep(self, key: str, record: str, holder: str | None = None) -> None:
         """Remember an id. holder: the key of what is known of that record; what it had before is forgotten."""
-        if self._memory is None:
-            return
         if holder is not None:
             before = self._memory.get(holder)
             if before and before != key:
@@ -62,16 +60,15 @@ class CallMemory:
     def forget(self, keys: Iterable[str]) -> None:
         """These are looked for again."""
         for key in keys:
-            if self._memory is not None:
-                self._memory.put(key, "")
+            self._memory.put(key, "")
 
     def was_told(self, key: str, value: str) -> bool:
         """Whether this is what was told last."""
-        return self._memory is not None and self._memory.get(key) == value
+        return self._memory.get(key) == value
 
     def tell(self, key: str, value: str) -> None:
         """Remember what was told last."""
-        if self._memory is not None and self._memory.get(key) != value:
+        if self._memory.get(key) != value:
             self._memory.put(key, value)
 
     def progress(self, content: bytes) -> Progress:
@@ -89,17 +86,16 @@ class CallMemory:
 
     def keep_progress(self, progress: Progress) -> None:
         """Remember how far the file came."""
-        if self._memory is not None:
-            kept = {"content": progress.content, "answers": progress.answers, "failures": progress.failures}
-            self._memory.put(_PROGRESS, json.dumps({**kept, "at": to_text(self._clock.now())}))
+        kept = {"content": progress.content, "answers": progress.answers, "failures": progress.failures}
+        self._memory.put(_PROGRESS, json.dumps({**kept, "at": to_text(self._clock.now())}))
 
     def end_progress(self) -> None:
         """The file is through."""
-        if self._memory is not None and self._memory.get(_PROGRESS):
+        if self._memory.get(_PROGRESS):
             self._memory.put(_PROGRESS, "")
 
     def _read(self, key: str) -> object:
-        text = self._memory.get(key) if self._memory is not None else None
+        text = self._memory.get(key)
         if not text:
             return None
         try:

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from lxml import etree
 
 from gateway.endpoints.api_tree import as_json_text, found, text_of
+from gateway.mapping.json_source import UNFIT_FOR_XML
 
 _NAMED = re.compile(r"\{([A-Za-z_]\w*)\}")
-_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TYPES = {"xml": "application/xml; charset=utf-8", "json": "application/json"}
 
 
@@ -34,7 +34,7 @@ class Known:
 
 def fit_for_xml(text: str) -> str:
     """A text without the characters that XML cannot hold."""
-    return _UNFIT.sub("\ufffd", text)
+    return UNFIT_FOR_XML.sub("\ufffd", text)
 
 
 def holds(step: etree._Element, known: Known) -> bool:

@@ -203,8 +203,7 @@ def text_of(node: Any) -> str:
 def _as_json(wrap: str, inner: Any) -> bytes:
     for name in reversed([name for name in wrap.split("/") if name]):
         inner = {name: inner}
-    encoded = msgspec.json.Encoder(decimal_format="number").encode(inner)
-    return msgspec.json.format(encoded, indent=1) + b"\n"
+    return msgspec.json.format(as_json_text(inner), indent=1) + b"\n"
 
 
 def _no_json(content: bytes, shown: str, error: Exception) -> EndpointUnreachable | EndpointRefused:

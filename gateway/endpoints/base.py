@@ -189,6 +189,21 @@ class Memory(Protocol):
         ...
 
 
+class ShortMemory:
+    """A memory for who was given none: it lasts as long as the source or service that has it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, str] = {}
+
+    def get(self, key: str) -> str | None:
+        """As the protocol says."""
+        return self._held.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        """As the protocol says, for that long."""
+        self._held[key] = value
+
+
 class Source(Protocol):
     """One folder on the other side that files are taken from."""
 
@@ -306,31 +321,8 @@ class Service(Protocol):
         ...
 
 
-class Endpoint(Protocol):
-    """A connection with its secrets; folder, mask and after-work action belong to the route."""
-
-    name: str
-    traits: Traits
-
-    def source(self, pickup: Pickup, memory: Memory | None = None) -> Source:
-        """A folder as a source; without a memory, each one begins anew."""
-        ...
-
-    def target(self, dropoff: Dropoff) -> Target:
-        """A folder as a target."""
-        ...
-
-    def probe(self) -> str:
-        """Connect and say in one line what was found. Raises EndpointError."""
-        ...
-
-    def close(self) -> None:
-        """Give connections back. Never raises."""
-        ...
-
-
 class SourceEndpoint(Protocol):
-    """An endpoint that things are taken from."""
+    """An endpoint that things are taken from; folder, mask and after-work action belong to the route."""
 
     name: str
     traits: Traits
@@ -345,6 +337,14 @@ class SourceEndpoint(Protocol):
 
     def close(self) -> None:
         """Give connections back. Never raises."""
+        ...
+
+
+class Endpoint(SourceEndpoint, Protocol):
+    """An endpoint with folders, which things are taken from and shipped to."""
+
+    def target(self, dropoff: Dropoff) -> Target:
+        """A folder as a target."""
         ...
 
 

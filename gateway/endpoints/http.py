@@ -27,7 +27,15 @@ _SECRET_NAME = re.compile(r"hash|key|token|auth|secret|pass|pwd|pin|sig|session"
 _SECRET_FROM = 8
 
 
-def checked_address(url: str, about_queries: str) -> str:
+def host_of(url: str) -> str:
+    """The server and port of an address, as the one thing that a limit of connections is about."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def checked_address(
+    url: str, about_queries: str, expected: str = "an address such as `https://shop.example.cz/export` is expected"
+) -> str:
     """An address of HTTP without login and query. Raises ValueError with words for who wrote it."""
     try:
         parts = urlsplit(url)
@@ -40,7 +48,7 @@ def checked_address(url: str, about_queries: str) -> str:
         raise ValueError(about_queries)
     plain = parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\x00-\x20\x7f]", url)
     if not plain:
-        raise ValueError("an address such as `https://shop.example.cz/export` is expected")
+        raise ValueError(expected)
     return url
 
 
@@ -154,12 +162,10 @@ class HttpEndpoint:
 
     def __init__(self, name: str, options: HttpOptions, *, root: Path) -> None:
         self.name = name
-        parts = urlsplit(options.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         self.traits = Traits(
             atomic_rename=False,
             stable_mtime=False,
-            host=f"{(parts.hostname or '').lower()}:{port}",
+            host=host_of(options.url),
             max_connections=options.max_connections,
         )
         ca_file = root / options.ca_file if options.ca_file else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -146,15 +147,23 @@ class Answer:
             return self._connection.shown(self._url.join(self._response.headers.get("location", "")))
         return None
 
-    def _asks_to_wait(self) -> str:
+    @property
+    def left_alone(self) -> int | datetime | None:
+        """For how many seconds, or until when, the server asks to be left alone; None where it does not say."""
         given = (self.header("retry-after") or "").strip()
         if given.isdecimal() and len(given) < 8:
-            return f", and asks to be left alone for {int(given)} seconds"
+            return int(given)
         try:
-            moment = parsedate_to_datetime(given)
+            return parsedate_to_datetime(given)
         except (ValueError, TypeError):
+            return None
+
+    def _asks_to_wait(self) -> str:
+        asked = self.left_alone
+        if asked is None:
             return ""
-        return f", and asks to be left alone until {moment:%Y-%m-%d %H:%M}"
+        told = f"for {asked} seconds" if isinstance(asked, int) else f"until {asked:%Y-%m-%d %H:%M}"
+        return f", and asks to be left alone {told}"
 
     def _reason(self) -> str:
         """What the server says of a refusal, where it is a text and not a page."""

@@ -186,8 +186,7 @@ class HttpConnection:
         if options.token is not None:
             found["Authorization"] = f"Bearer {options.token.get_secret_value()}"
         elif options.user is not None and options.password is not None:
-            login = f"{options.user}:{options.password.get_secret_value()}".encode()
-            found["Authorization"] = f"Basic {b64encode(login).decode('ascii')}"
+            found["Authorization"] = basic_login(f"{options.user}:{options.password.get_secret_value()}")
         return found
 
     def _paced(self, content: bytes, url: httpx.URL) -> Iterator[bytes]:
@@ -282,6 +281,11 @@ class Watch:
         for line in list(self._lines):
             with contextlib.suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
+
+
+def basic_login(pair: str, encoding: str = "utf-8") -> str:
+    """The header of HTTP Basic for `user:password`."""
+    return f"Basic {b64encode(pair.encode(encoding)).decode('ascii')}"
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

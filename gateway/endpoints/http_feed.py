@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import msgspec
 
 from gateway.clock import SystemClock
-from gateway.endpoints.base import Entry, Memory, Outcome, Pickup, name_trouble
+from gateway.endpoints.base import Entry, Memory, Outcome, Pickup, ShortMemory, name_trouble
 from gateway.endpoints.http_answer import REDIRECTS, Answer, is_page
 from gateway.endpoints.http_client import HttpConnection
 from gateway.errors import EndpointRefused, EndpointUnreachable
@@ -44,16 +44,6 @@ class _Content(msgspec.Struct, frozen=True):
     modified: datetime
 
 
-class _Nothing:
-    """The memory of a source that has none."""
-
-    def get(self, key: str) -> str | None:
-        return None
-
-    def put(self, key: str, value: str) -> None:
-        return None
-
-
 class HttpSource:
     """The feed under one address, as a folder with one file in it."""
 
@@ -64,7 +54,7 @@ class HttpSource:
         self._address = connection.address(pickup.folder)
         self._name = _file_name(self._address.path)
         self._mark = _mark_of(options, str(self._address))
-        self._memory = memory or _Nothing()
+        self._memory = ShortMemory() if memory is None else memory
         self._listed: _Content | None = None
         self._copy: BinaryIO | None = None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import re
-from base64 import b64encode
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -17,15 +16,16 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from gateway.endpoints.base import EndpointOptions, Memory, Traits
-from gateway.endpoints.http import HttpOptions
+from gateway.endpoints.http import HttpOptions, checked_address, host_of
 from gateway.endpoints.http_answer import Answer
-from gateway.endpoints.http_client import HttpConnection
+from gateway.endpoints.http_client import HttpConnection, basic_login
 from gateway.endpoints.mserver_answer import checked_pack, judge
 from gateway.endpoints.mserver_unit import Expected, Unit, check, read_unit
 from gateway.errors import EndpointError, EndpointUnreachable, OutcomeUnknown
 from gateway.telemetry import emit
 
 _DECLARED = re.compile(rb"\A(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding=[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
+_ADDRESS = "an address such as `http://192.168.1.20:444` is expected"
 _PLAIN = re.compile(r"[\x20-\x7e]{1,100}")
 _HEADS_AND_LINES = 5.0
 """Seconds by which the deadline of a call comes before that of its single waits, so that one wording is enough."""
@@ -87,17 +87,8 @@ class MServerOptions(EndpointOptions):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            parts = urlsplit("")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("user and password have options of their own, `user:` and `password:`")
-        known = parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\x00-\x20\x7f]", url)
-        if not known or parts.query or parts.fragment or url.endswith(("?", "#")):
-            raise ValueError("an address such as `http://192.168.1.20:444` is expected")
-        if (parts.hostname or "").lower() == "localhost":
+        checked_address(url, _ADDRESS, _ADDRESS)
+        if (urlsplit(url).hostname or "").lower() == "localhost":
             raise ValueError("mServer listens on IPv4 alone; write `127.0.0.1` instead of `localhost`")
         return url
 
@@ -134,8 +125,7 @@ class MServerOptions(EndpointOptions):
 
     def login(self) -> str:
         """What the header of the login says."""
-        pair = f"{self.user}:{self.password.get_secret_value()}".encode(self.encoding)
-        return f"Basic {b64encode(pair).decode('ascii')}"
+        return basic_login(f"{self.user}:{self.password.get_secret_value()}", self.encoding)
 
 
 class MServerEndpoint:
@@ -143,11 +133,7 @@ class MServerEndpoint:
 
     def __init__(self, name: str, options: MServerOptions, *, root: Path) -> None:
         self.name = name
-        parts = urlsplit(options.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.traits = Traits(
-            atomic_rename=False, stable_mtime=False, host=f"{(parts.hostname or '').lower()}:{port}"
-        )
+        self.traits = Traits(atomic_rename=False, stable_mtime=False, host=host_of(options.url))
         ca_file = root / options.ca_file if options.ca_file else None
         self._options = options.model_copy(update={"ca_file": ca_file, "instance": options.instance or name})
 

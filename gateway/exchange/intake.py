@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.clock import from_text, to_text
@@ -31,7 +31,7 @@ from gateway.exchange.site import Site
 from gateway.mapping import wholeness
 from gateway.store import tables
 from gateway.store.blobs import StoredBlob
-from gateway.store.ledger import LaneLease, in_chunks, new_exchange_id, tell
+from gateway.store.ledger import LaneLease, begins_with, in_chunks, new_exchange_id, tell
 from gateway.telemetry import emit
 
 _exchange, _ack = tables.exchange, tables.ack
@@ -401,8 +401,7 @@ def _of_that_name(entry: Entry) -> ColumnElement[bool]:
     """
     if not entry.family:
         return _exchange.c.input_name == entry.name
-    behind = entry.family[:-1] + chr(ord(entry.family[-1]) + 1)
-    return and_(_exchange.c.input_name >= entry.family, _exchange.c.input_name < behind)
+    return begins_with(_exchange.c.input_name, entry.family)
 
 
 def _is_the_same(entry: Entry, row: Row[tuple[object, ...]]) -> bool:

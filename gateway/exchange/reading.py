@@ -83,9 +83,8 @@ def read_route(
             taken = intake.poll(source, lambda exchange: process(site, route, exchange, lease), mode=mode)
             began, again = monotonic(), None
             for _ in range(MOST_PAGES):
-                if (
-                    patient and monotonic() - began > _TURN
-                ):  # others wait for this worker; the pages go on next time
+                # Whoever is patient lets others have this worker; the pages go on next time.
+                if patient and monotonic() - began > _TURN:
                     again = site.clock.now()
                     break
                 if site.stopping.is_set() or not (isinstance(source, PagedSource) and source.next_page()):

@@ -21,7 +21,7 @@ from gateway.exchange.settlement import answering_targets, unsettled
 from gateway.exchange.site import Site
 from gateway.store import tables
 from gateway.store.lanes import Again, Done, DrainResult
-from gateway.store.ledger import LaneLease, in_chunks
+from gateway.store.ledger import LaneLease, begins_with, in_chunks
 from gateway.store.remembered import remember
 from gateway.telemetry import emit
 
@@ -198,7 +198,7 @@ class _Turn:
 
     def _remove_what_is_remembered_of_shops(self, cutoff: str) -> None:
         """Ids that were found there and values that were told: what is needed is found and told anew."""
-        of_targets = and_(_remembered.c.route >= "target:", _remembered.c.route < "target;")
+        of_targets = begins_with(_remembered.c.route, "target:")
         with self._site.ledger.write(self._lease) as connection:
             connection.execute(delete(_remembered).where(of_targets, _remembered.c.at < cutoff))
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from gateway.diagnostics import Problem
 from gateway.library import similar
 from gateway.mapping.layers import Layers
-from gateway.yamlfile import Location
+from gateway.yamlfile import Location, YamlFile
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,6 +21,12 @@ class Complaints:
     def __init__(self, layers: Layers) -> None:
         self._layers = layers
         self._problems: list[Problem] = []
+
+    @classmethod
+    def about(cls, file: YamlFile) -> Complaints:
+        """Those about a file that extends no other."""
+        data = file.data if isinstance(file.data, dict) else {}
+        return cls(Layers(file.path, data, file.spans, file.keys))
 
     def add(
         self,

@@ -28,7 +28,7 @@ RECORD, ITEM, ROOT = "record", "item", "root"
 DEEPEST = 100
 """Levels that a record may have."""
 
-_UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Written = tuple[int, int]
 """Start and end of a token in a record's text."""
@@ -229,7 +229,7 @@ def _fill(element: Element, value: Any, depth: int) -> bool:
     if isinstance(value, bool):
         element.text = "true" if value else "false"
     elif value is not None:
-        element.text = value if value.isascii() and value.isprintable() else _UNFIT.sub(" ", value)
+        element.text = value if value.isascii() and value.isprintable() else UNFIT_FOR_XML.sub(" ", value)
     return True
 
 

@@ -15,7 +15,6 @@ from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
 from gateway.mapping.complaints import Complaints
 from gateway.mapping.language import RatesModel, TableModel
-from gateway.mapping.layers import Layers
 
 VAT_RATES = "shared/vat_rates"
 
@@ -31,8 +30,7 @@ class Table:
 def read_table(name: str, site: Path | None, asked_at: Span | None) -> Table:
     """Read a table by its name, such as `shared/units`. Raises ProblemsFound."""
     file = yamlfile.read(_found(name, site, asked_at))
-    layers = Layers(file.path, file.data if isinstance(file.data, dict) else {}, file.spans, file.keys)
-    complaints = Complaints(layers)
+    complaints = Complaints.about(file)
     model = complaints.validated(TableModel, file.data, (), "the table")
     if model is None:
         raise ProblemsFound(complaints.problems)

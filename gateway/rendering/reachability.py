@@ -30,14 +30,6 @@ def reviewed(name_or_path: str, *, site: Path | None = None, trees: Trees | None
     return draft.faults() or _remarks(draft)
 
 
-def remarks(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]:
-    """The remarks on a template; () where there are none, or where it cannot be read at all."""
-    try:
-        return _remarks(Draft(name_or_path, site))
-    except ProblemsFound:
-        return ()
-
-
 def _remarks(draft: Draft) -> tuple[Problem, ...]:
     conditions = _Conditions(
         draft.chain,

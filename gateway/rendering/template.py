@@ -215,7 +215,7 @@ class Trees:
     """What was parsed and compiled to be checked, by path and text: templates share their envelopes."""
 
     parsed: dict[tuple[str, str], nodes.Template] = field(default_factory=dict)
-    generated: set[tuple[str, str]] = field(default_factory=set)
+    generated: dict[tuple[str, str], list[Problem]] = field(default_factory=dict)
 
 
 class Draft:
@@ -272,12 +272,15 @@ class Draft:
     def _generate(self) -> list[Problem]:
         """What only the compiler finds; once for each file that is shared."""
         for part in self._parts.values():
-            key = (part.source.path, part.source.text)
-            if key not in self._trees.generated:
-                source = part.source
-                # From the text: the compiler marks the tree that it is given.
-                self._try(source, partial(self._language.compile, source.text, source.name, source.path))
-                self._trees.generated.add(key)
+            source, known = part.source, self._trees.generated
+            key = (source.path, source.text)
+            if key in known:
+                self._faults += known[key]
+                continue
+            before = len(self._faults)
+            # From the text: the compiler marks the tree that it is given.
+            self._try(source, partial(self._language.compile, source.text, source.name, source.path))
+            known[key] = self._faults[before:]
         return self._faults
 
     def _read(self, name: str, mentioned: Span | None) -> None:

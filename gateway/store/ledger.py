@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, bindparam, create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -147,6 +147,12 @@ def to_json(value: Any) -> str:
 def of_json(text: str | None) -> Any:
     """What `to_json` wrote; None stays None."""
     return None if text is None else msgspec.json.decode(text)
+
+
+def begins_with(column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    """Whether a text begins so, as a range: an index serves it, and no sign in it means something else."""
+    behind = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    return and_(column >= beginning, column < behind)
 
 
 def in_chunks(values: Collection[Value]) -> Iterator[list[Value]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from gateway.store import tables
-from gateway.store.ledger import Ledger, insert_into
+from gateway.store.ledger import Ledger, begins_with, insert_into
 
 _remembered = tables.remembered
 
@@ -33,8 +33,7 @@ class RouteMemory:
             connection.execute(
                 delete(_remembered).where(
                     _remembered.c.route == self._route,
-                    _remembered.c.key >= f"{key}@",
-                    _remembered.c.key < f"{key}A",  # the character after `@`: a range of the index, and no scan
+                    begins_with(_remembered.c.key, f"{key}@"),
                     _remembered.c.key != stored,
                 )
             )

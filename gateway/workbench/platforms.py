@@ -17,7 +17,6 @@ from gateway import library, yamlfile
 from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound, UsageError
 from gateway.mapping.complaints import Complaints
-from gateway.mapping.layers import Layers
 from gateway.yamlfile import Location
 
 FILE = "platform"
@@ -101,6 +100,11 @@ class PlatformModel(_Strict):
     travels: list[RowModel] = Field(min_length=1, description="What travels, and how sure that is.")
     limits: list[str] = Field(default=[], description="What cannot be done or asked for, each in a line.")
 
+    @property
+    def has_format(self) -> bool:
+        """Whether anything of it can be read or written."""
+        return any(row.mapping or row.template for row in self.travels)
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -113,7 +117,7 @@ class Platform:
     @property
     def has_format(self) -> bool:
         """Whether anything of it can be read or written."""
-        return any(row.mapping or row.template for row in self.model.travels)
+        return self.model.has_format
 
     @property
     def countries(self) -> str:
@@ -187,8 +191,7 @@ def platform_tables() -> Mapping[str, Callable[[], str]]:
 
 def _platform(path: Path, site: Path | None) -> Platform:
     name, model = path.parent.name, read_platform(path)
-    named = any(row.mapping or row.template for row in model.travels)
-    drafted = not named and library.find("mappings", f"{name}/order", ".yaml", site) is not None
+    drafted = not model.has_format and library.find("mappings", f"{name}/order", ".yaml", site) is not None
     return Platform(name, model, drafted)
 
 
@@ -214,7 +217,7 @@ def _read(path: Path) -> tuple[PlatformModel | None, Complaints]:
             help="start with `version: 1`, `name:` and `travels:`",
         )
         raise ProblemsFound([problem])
-    complaints = Complaints(Layers(file.path, file.data, file.spans, file.keys))
+    complaints = Complaints.about(file)
     model = complaints.validated(PlatformModel, file.data, (), "the description")
     if model is not None:
         for number, row in enumerate(model.travels):

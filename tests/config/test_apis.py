@@ -133,3 +133,18 @@ lists: {orders: {path: /orders, records: //order, id: id}}
         "the API of `prestashop` must be told `timezone`",
         "add `settings: {timezone: …}` to the endpoint",
     ) in told
+
+
+@pytest.mark.parametrize(
+    "source", ["ask: {target: states, template: pohoda-ask/request-stock}", "print: {target: states}"]
+)
+def test_an_api_is_asked_by_its_lists_alone(tmp_path: Path, source: str) -> None:
+    (tmp_path / "key").write_text("KEYOFTHESHOP", encoding="utf-8")
+    text = CONFIG.format(endpoint="", target="", source=", list: orders", folder="", route="")
+    asking = text.replace("from: {endpoint: shop, list: orders}", f"from: {{{source}}}")
+    (tmp_path / "config.yaml").write_text(asking, encoding="utf-8")
+    [problem] = load(tmp_path / "config.yaml").problems
+    assert (problem.message, problem.help) == (
+        "`states` is the API of a shop, which has lists and answers no request of this kind",
+        "take `from:` its endpoint with `list:` instead",
+    )

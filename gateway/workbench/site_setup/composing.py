@@ -51,6 +51,14 @@ class Ends:
         """The endpoints that the route will use."""
         return tuple(dict.fromkeys(end.endpoint for end in (self.source, self.target) if end.endpoint is not None))
 
+    def with_user(self, wanted: Wanted, user: str) -> Ends:
+        """The same with a login name for one of the endpoints that must be made."""
+
+        def named(end: End) -> End:
+            return replace(end, wanted=replace(wanted, user=user)) if end.wanted is wanted else end
+
+        return Ends(named(self.source), named(self.target))
+
 
 def ends_of(wish: Wish, standing: Standing) -> Ends:
     """Where the way begins and ends. Raises UsageError for what cannot be."""
@@ -224,11 +232,7 @@ def _with_user(ends: Ends, wish: Wish, standing: Standing) -> Ends:
             if not lacking
             else "--user: two connections lack a login name; write it into their addresses, as in `ftp://user@host/folder`"
         )
-
-    def named(end: End) -> End:
-        return replace(end, wanted=replace(end.wanted, user=wish.user)) if end.wanted is lacking[0] else end
-
-    return Ends(named(ends.source), named(ends.target))
+    return ends.with_user(lacking[0], wish.user)
 
 
 def _is_asked(wish: Wish, standing: Standing) -> bool:

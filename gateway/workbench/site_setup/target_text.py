@@ -46,7 +46,7 @@ def asked_target(
     lines = ["# POHODA, which is asked for its data", f"{name}:", line(1, f"endpoint: {scalar(endpoint)}")]
     if not is_service:
         folder = wish.source.folder
-        answers = f"{folder.rstrip('/')}/response" if folder else "response"
+        answers = _answers_of(folder)
         lines += [line(1, f"folder: {scalar(folder)}")] if folder else []
         lines.append(
             line(
@@ -80,6 +80,11 @@ def shop_target(block: Path, name: str, endpoint: str, wish: Wish, *, is_service
     return Entry(block, name, tuple(lines), said_by(name, lines))
 
 
+def _answers_of(folder: str) -> str:
+    """Where POHODA usually puts its answers to what lies in a folder."""
+    return f"{folder.rstrip('/')}/response" if folder else "response"
+
+
 def _offers(journey: Journey, *, full: bool) -> Iterator[str]:
     yield line(1, "offers:", "docs/offers.md lists the options and the rules")
     if full:
@@ -95,8 +100,7 @@ def _offers(journey: Journey, *, full: bool) -> Iterator[str]:
 
 def _settings(wish: Wish, company_id: str | None, *, is_service: bool) -> Iterator[str]:
     if wish.accounting == "pohoda" and not is_service:
-        folder = wish.target.folder
-        answers = f"{folder.rstrip('/')}/response" if folder else "response"
+        answers = _answers_of(wish.target.folder)
         yield line(1, f"# answers: {{folder: {answers}}}", "where POHODA puts its answers: docs/pohoda-folder.md")
     own = [line(2, f"company_id: {scalar(company_id)}")] if company_id else []
     if wish.accounting == "pohoda":
