@@ -12,8 +12,6 @@ import sys
 import threading
 from typing import Any, Literal
 
-import structlog
-
 Level = Literal["debug", "info", "warning", "error"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -21,6 +19,8 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def configure(*, json: bool, level: Level = "info") -> None:
     """Send log lines to standard error, as JSON or as text for a person."""
+    import structlog  # what tells nothing starts without it
+
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 a bug · 2 usage · 3 problems found · 4 the configurat
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable
@@ -157,12 +158,17 @@ def _rooms() -> Iterable[Any]:
     yield from (pohoda, pohoda_lists, safekeeping, starting, adding, platforms)
 
 
+_SELDOM = (20_000, 20, 50)
+"""How seldom Python looks for circles: frozen records make none, and the looking costs a twentieth of the time."""
+
+
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
     if not app.registered_commands:
         for room in _rooms():
             room.register(app)
     debug = "--debug" in sys.argv
+    gc.set_threshold(*_SELDOM)
     try:
         code = app(_global_first(sys.argv[1:], _valued()), prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:

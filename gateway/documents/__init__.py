@@ -1,7 +1,7 @@
 """Canonical documents: what every platform is read into and every target is written from."""
 
 from gateway.documents.attachment import Attachment
-from gateway.documents.completion import Finding, OnTotals
+from gateway.documents.completion import Finding, OnTotals, Row
 from gateway.documents.contact import Contact
 from gateway.documents.invoice import Invoice, InvoiceType
 from gateway.documents.kinds import KINDS, Document, Kind, decode, differences, encode, fingerprint, is_cancelled
@@ -67,6 +67,7 @@ __all__ = [
     "Remark",
     "RemarkLevel",
     "Request",
+    "Row",
     "Shipping",
     "StockLevel",
     "Totals",

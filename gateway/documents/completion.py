@@ -31,6 +31,16 @@ _NET, _GROSS = PriceBasis.NET, PriceBasis.GROSS
 OnTotals = Literal["error", "warn"]
 
 
+class Row(dict[str, Any]):
+    """The values of a row that may stand in several documents: what it was completed to is kept with it."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.lines: dict[Decimal, OrderLine] = {}
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something wrong with a value; `field` is its canonical path such as `lines[2].unit_price`."""
 
@@ -143,15 +153,21 @@ def complete_lines(
         )
     lines = []
     for index, row in enumerate(rows, start=1):
-        line = _line(row, f"lines[{index}]", unit, findings, on_totals)
+        line = row.lines.get(unit) if isinstance(row, Row) else None
+        if line is None:
+            before = len(findings)
+            line = _line(row, index, unit, findings, on_totals)
+            if isinstance(row, Row) and line is not None and len(findings) == before:
+                row.lines[unit] = line
         if line is not None:
             lines.append(line)
     return tuple(lines)
 
 
 def _line(
-    row: Mapping[str, Any], at: str, unit: Decimal, findings: list[Finding], on_totals: OnTotals
+    row: Mapping[str, Any], index: int, unit: Decimal, findings: list[Finding], on_totals: OnTotals
 ) -> OrderLine | None:
+    at = f"lines[{index}]"
     kind = row.get("kind") or LineKind.PRODUCT
     name = row.get("name") or row.get("sku")
     if not name:

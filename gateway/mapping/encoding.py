@@ -139,7 +139,7 @@ def _problem(message: str, prolog: Prolog, shown_as: str, hint: str) -> Problem:
 def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem | None:
     """A problem (S005) where the bytes are not of the codec; `said` is who says that they are. Reads the file."""
     decoder = codecs.getincrementaldecoder(codec)()
-    line = 1
+    passed = 0
     with path.open("rb") as file:
         while True:
             chunk = file.read(_CHUNK)
@@ -151,7 +151,7 @@ def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem |
                 text = whole.decode(codec, "replace")
                 column = len(before.rsplit(b"\n", 1)[-1].decode(codec, "replace")) + 1
                 pending = len(error.object) - len(chunk)
-                line += chunk[: max(0, error.start - pending)].count(b"\n")
+                line = _lines_before(path, passed + max(0, error.start - pending)) + 1
                 shown = text if len(text) <= 4000 else None
                 return Problem(
                     code="S005",
@@ -161,7 +161,16 @@ def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem |
                 )
             if not chunk:
                 return None
-            line += chunk.count(b"\n")
+            passed += len(chunk)
+
+
+def _lines_before(path: Path, place: int) -> int:
+    lines = 0
+    with path.open("rb") as file:
+        while place > 0 and (chunk := file.read(min(_CHUNK, place))):
+            lines += chunk.count(b"\n")
+            place -= len(chunk)
+    return lines
 
 
 def _is_utf8(path: Path) -> bool:

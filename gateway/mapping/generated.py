@@ -1,56 +1,79 @@
-"""The quick reader of a mapping: one Python function, written from what was compiled, that walks each level once.
+"""The quick reader of a mapping: one Python function, written from what was compiled.
 
 It gives the values of a record that has nothing unusual about it. Wherever there is a doubt (a value that cannot
 be read, an element that stands twice where one is expected, a missing required value) it raises, and the record is
 read again by `LevelReader`, which alone words problems. So it may refuse whatever it likes, but it never gives
-other values.
+other values. How it finds the texts is one of two ways: `by_elements` and `by_layout`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.mapping.convert import LONGEST, folded, read_text
-from gateway.mapping.levels import Block, FieldReader, LevelReader, Recipe, Test, Values
+from gateway.mapping.doubt import Doubt
+from gateway.mapping.levels import Block, FieldReader, LevelReader, Recipe, Test
 from gateway.mapping.lookups import lookup_key
 from gateway.mapping.numbers import is_plain, read_number
-from gateway.mapping.paths import Element, local_name, text_of
+from gateway.mapping.plan import Plan
 from gateway.mapping.remembered import Remembered
 from gateway.mapping.script import Script
-from gateway.mapping.steps import Steps, steps_of
+from gateway.mapping.steps import steps_of
 from gateway.mapping.unreadable import Unreadable
+from gateway.mapping.wanted import Wanted, WantedPaths
 
-_NONE: frozenset[str] = frozenset()
-
-QuickReader = Callable[[Element], Values]
-"""From a record to its values; raises Doubt or Unreadable where the ordinary reader is to look."""
-
-
-class Doubt(Exception):
-    """The record is to be read the ordinary way."""
+NO_TEXT = "None"
+"""The name of a raw text that no record has."""
 
 
-def quick_reader(level: LevelReader, *, namespaces: bool) -> QuickReader:
-    """The function for the records of a mapping. namespaces: the names of elements may have one."""
-    constants = {
-        "NOTHING": {},
-        "Doubt": Doubt,
-        "deep": text_of,
-        "doubted": _doubted,
-        "no_text": _no_text,
-        "once": _once,
-        "once_texts": _once_texts,
-    }
-    script = Script("def read(record):", constants)
-    tag = "c.tag.rpartition('}')[2]" if namespaces else "c.tag"
-    values = _Level(script, tag, level, "record").written()
-    script.write(f"return {values}")
-    read: QuickReader = script.compiled("read", "<quick reader>")
-    return read
+RowEnds = tuple[str, str]
+"""What ends the reading of a row: of one that is left out, and of one with its `values`."""
+
+
+class Finder(Protocol):
+    """Writes how the texts of a record are found.
+
+    head: the function's first line. result: what it returns, from its `values`.
+    """
+
+    head: str
+    result: str
+
+    def begin(self, script: Script, root: Wanted) -> None:
+        """Take up the script that is written, for a record."""
+
+    def walk(self, node: Wanted) -> None:
+        """Write the finding of all that is wanted of the record, or of a row within `each_row`."""
+
+    def raw(self, node: Wanted, name: str) -> str:
+        """Write the reading of the raw text of a child; gives its name, NO_TEXT where there never is one."""
+
+    def each_row(self, node: Wanted, row: Wanted, rows: str, *, alone: bool) -> AbstractContextManager[RowEnds]:
+        """Write the loop over rows, within which a level reads one into the list `rows`.
+
+        alone: what comes of a row depends on nothing but its own texts.
+        """
+
+    def each_planned_row(self, plan: Plan, number: int, node: Wanted, row: Wanted) -> AbstractContextManager[None]:
+        """Write the loop over rows that only the ordinary plan finds."""
+
+    def scanned(self, plan: Plan, root: Wanted) -> str:
+        """The expression of the slots of the ordinary plan, for what only it can do."""
+
+
+def written_reader(level: LevelReader, finder: Finder) -> Any:
+    """The function for the records of a mapping: from what the finder's head says to what its result says."""
+    constants = {"Doubt": Doubt, "doubted": _doubted, "no_text": _no_text}
+    script = Script(finder.head, constants)
+    top = _Level(script, finder, level)
+    finder.begin(script, top.wanted.root)
+    values = top.written()
+    script.write(f"return {finder.result.format(values=values)}")
+    return script.compiled("read", "<quick reader>")
 
 
 def stays_inside(level: LevelReader) -> bool:
@@ -61,194 +84,51 @@ def stays_inside(level: LevelReader) -> bool:
     return all(steps_of(path or "A") is not None for path in plain)
 
 
-class _Node:
-    """A place in the tree of elements that the paths of a level lead through.
-
-    below: the children that are wanted. rows: all elements of the name are wanted, not the first one only.
-    by: where a child tells elements of the name apart (`[TYPE='billing']`): per child, per text, the node of the
-    first such element. first: the first of several, where a plain path leads through them.
-    element, members: its variables: the element (or the list of all, with the table of each), and the table of its
-    children. texts: the table holds their raw texts. row_single: see `single`, for what the rows themselves read.
-    """
-
-    def __init__(self) -> None:
-        self.below: dict[str, _Node] = {}
-        self.row_single: frozenset[str] = frozenset()
-        self.rows = False
-        self.texts = False
-        self.by: dict[str, dict[str, _Node]] = {}
-        self.first: _Node | None = None
-        self.element = ""
-        self.members = ""
-
-    @property
-    def many(self) -> bool:
-        """Whether more than one element of the name is looked at."""
-        return self.rows or bool(self.by) or self.first is not None
-
-    @property
-    def flat(self) -> bool:
-        """Whether nothing but the texts of the children is wanted."""
-        return all(not child.below and not child.many for child in self.below.values())
-
-    @property
-    def single(self) -> frozenset[str]:
-        """The children of which one is expected, because something below them is read."""
-        return frozenset(name for name, child in self.below.items() if child.below and not child.many)
-
-
 class _Level:
     """Writes the reading of one level: the record, or a row."""
 
-    def __init__(self, script: Script, tag: str, level: LevelReader, element: str, members: str = "") -> None:
+    def __init__(self, script: Script, finder: Finder, level: LevelReader) -> None:
         self._script = script
-        self._tag = tag
+        self._finder = finder
         self._level = level
         self._plan = level.plan
         self._above: Mapping[str, str] | None = None
-        self.root = _Node()
-        self.root.element = element
-        self.root.members = members
-        self._places: dict[int, Steps] = {}
-        self._row_nodes: dict[int, _Node] = {}
+        self._texts_come_again = False
         rows = {block.each for _, blocks in level.rows for block in blocks}
-        paths = {slot: steps_of(self._plan.path(slot)) for slot in range(1, self._plan.size)}
-        several = {
-            places for slot, steps in paths.items() if steps for places in _several(steps, every=slot in rows)
-        }
-        for slot, steps in paths.items():
-            if steps is not None:
-                self._enter(slot, steps, several, every=slot in rows)
+        paths = {number: steps_of(self._plan.path(number)) for number in range(1, self._plan.size)}
+        self.wanted = WantedPaths({number: steps for number, steps in paths.items() if steps is not None}, rows)
         self._blocks = [(name, [self._row_level(block) for block in blocks]) for name, blocks in level.rows]
 
     def _row_level(self, block: Block) -> tuple[Block, _Level]:
-        node = self._row_nodes.get(block.each)
-        members = self._script.name("d") if node is not None else ""
-        below = _Level(self._script, self._tag, block.level, self._script.name("e"), members)
+        below = _Level(self._script, self._finder, block.level)
+        node = self.wanted.rows.get(block.each)
         if node is not None:
-            node.row_single |= below.root.single
+            node.row_roots.append(below.wanted.root)
         return block, below
 
-    def written(self, above: Mapping[str, str] | None = None, condition: Test | None = None) -> str:
+    def written(
+        self,
+        above: Mapping[str, str] | None = None,
+        condition: Test | None = None,
+        left_out: str = "continue",
+        *,
+        whole_rows: bool = False,
+    ) -> str:
         """Write all of it; gives the expression of the values.
 
-        above: the fields of the record, for a row. condition: rows for which it is false are left out.
+        above: the fields of the record, for a row. condition: rows for which it is false are left out, by that
+        statement. whole_rows: they are remembered as a whole, so that the texts of a new one are mostly new.
         """
         self._above = above
-        self._walk(self.root)
+        self._texts_come_again = above is not None and not whole_rows
+        self._finder.walk(self.wanted.root)
         if condition is not None:
-            self._script.write(f"if not {self._holds(condition, 'None', above or {})}: continue")
+            self._script.write(f"if not {self._holds(condition, 'None', above or {})}: {left_out}")
         known: dict[str, str] = {}
         for reader in self._level.fields:
             known.setdefault(reader.field.name, self._field(reader, known))  # a section has no value of its own
         self._pending_defaults(known)
         return _literal(known, [(name, self._rows(blocks, known)) for name, blocks in self._blocks])
-
-    # the tree of paths
-
-    def _enter(self, slot: int, steps: Steps, several: set[tuple[str, ...]], *, every: bool) -> None:
-        """Put a path into the tree, where it is one that the tree can hold."""
-        if steps.tells[-1] is not None or any(tells and (every or len(tells[0]) != 1) for tells in steps.tells):
-            return
-        through = [steps.names[: index + 1] in several for index in range(len(steps.names) - 1)]
-        if every and any(through):
-            return
-        node = self.root
-        for index, (name, tells) in enumerate(zip(steps.names, steps.tells, strict=True)):
-            node = node.below.setdefault(name, _Node())
-            if tells is not None:
-                node = node.by.setdefault(tells[0][0], {}).setdefault(tells[1], _Node())
-            elif index < len(through) and through[index]:
-                node.first = node.first or _Node()
-                node = node.first
-        if every:
-            node.rows = True
-            self._row_nodes[slot] = node
-        elif steps.names not in several:
-            self._places[slot] = steps
-
-    def _walk(self, node: _Node, among: str = "") -> None:
-        """Write the tables of children of a node and of all nodes below it.
-
-        among: the list whose first element the node stands in, where a path leads to the first hit in any of them.
-        """
-        if not node.below:
-            return
-        if not node.members and not all(child.many for child in node.below.values()):
-            node.members = self._script.name("d")
-            self._table(node.members, node.element, node)
-        if among:
-            lacks = [f"{name!r} not in {node.members}" for name, child in node.below.items() if not child.many]
-            lacks += ["True"] if len(lacks) < len(node.below) else []
-            self._script.write(f"if len({among}) > 1 and ({' or '.join(lacks)}): raise Doubt")
-        for name, child in node.below.items():
-            if child.many:
-                self._many(node, name, child)
-            elif child.below:
-                self._one(node, name, child, among)
-
-    def _table(self, table: str, element: str, node: _Node) -> None:
-        """Write the table of an element's children by name, the first of each: the elements, or their texts."""
-        if node.flat:
-            node.texts = True
-            once, held = f"once_texts({element})", "deep(c) if len(c) else c.text"
-        else:
-            once, held = f"once({element}, {self._script.constant('single', node.single)})", "c"
-        self._script.write(f"{table} = {{{self._tag}: {held} for c in {element}}}")
-        self._script.write(f"if len({table}) != len({element}): {table} = {once}")
-
-    def _one(self, node: _Node, name: str, child: _Node, among: str) -> None:
-        child.element = self._script.name("e")
-        self._script.write(f"{child.element} = {node.members}.get({name!r})")
-        if all(each.many for each in child.below.values()):
-            self._walk(child, among)
-            return
-        child.members = self._script.name("d")
-        self._script.write(f"{child.members} = NOTHING")
-        with self._script.block(f"if {child.element} is not None:"):
-            self._table(child.members, child.element, child)
-        self._walk(child, among)
-
-    def _many(self, node: _Node, name: str, child: _Node) -> None:
-        """Write the list of all elements of a name, each with the table of its children."""
-        child.element = self._script.name("l")
-        table = self._script.name("d")
-        self._script.write(f"{child.element} = []")
-        below = [child, *(wanted for texts in child.by.values() for wanted in texts.values())]
-        below += [child.first] if child.first is not None else []
-        single = child.row_single.union(child.by, *(each.single for each in below))
-        once = f"once(e, {self._script.constant('single', single)})"
-        with (
-            self._script.block(f"for c in {node.element} if {node.element} is not None else ():"),
-            self._script.block(f"if {self._tag} == {name!r}:"),
-        ):
-            self._script.write("e = c")
-            self._script.write(f"{table} = {{{self._tag}: c for c in e}}")
-            self._script.write(f"if len({table}) != len(e): {table} = {once}")
-            self._script.write(f"{child.element}.append((e, {table}))")
-        for telling, texts in child.by.items():
-            self._told_apart(child, telling, texts)
-        if child.first is not None:
-            self._chosen_row(child.first, child.element)
-
-    def _told_apart(self, node: _Node, telling: str, texts: dict[str, _Node]) -> None:
-        """Write the search for the first element whose child has a certain text."""
-        found = self._script.name("b")
-        self._script.write(f"{found} = {{}}")
-        with self._script.block(f"for e, d in {node.element}:"):
-            self._script.write(f"x = d.get({telling!r})")
-            text = "((deep(x) if len(x) else x.text) or '').strip()"
-            self._script.write(f"if x is not None: {found}.setdefault({text}, []).append((e, d))")
-        for text, wanted in texts.items():
-            rows = self._script.name("l")
-            self._script.write(f"{rows} = {found}.get({text!r}, ())")
-            self._chosen_row(wanted, rows)
-
-    def _chosen_row(self, node: _Node, rows: str) -> None:
-        """Write the taking of the first of several rows."""
-        node.element, node.members = self._script.name("e"), self._script.name("d")
-        self._script.write(f"{node.element}, {node.members} = {rows}[0] if {rows} else (None, NOTHING)")
-        self._walk(node, rows)
 
     # fields
 
@@ -304,7 +184,7 @@ class _Level:
             script.write(f"{value} = None")
             with script.block(f"if {text} and {self._holds(recipe.test, text, known)}:"):
                 self._converted(recipe, value, text)
-        elif recipe.convert is read_text and not recipe.empty and self._above is None:
+        elif recipe.convert is read_text and not recipe.empty and not self._texts_come_again:
             with script.block(f"if {raw}:"):
                 script.write(f"{value} = {self._folded(recipe, raw)}")
                 script.write(f"if not 0 < len({value}) <= {LONGEST}: {value} = no_text({value})")
@@ -363,35 +243,15 @@ class _Level:
 
     def _raw(self, slot: int) -> str:
         """Write the reading of a raw text; gives its name."""
-        raw = self._script.name("r")
-        steps = self._places.get(slot)
-        if steps is None:
-            text = self._script.constant("text", self._plan.text(slot))
-            self._script.write(f"{raw} = {text}({self._scanned()})")
-            return raw
-        node, name = self._parent(steps), steps.names[-1]
-        if node.texts:
-            self._script.write(f"{raw} = {node.members}.get({name!r})")
-        else:
-            self._script.write(f"x = {node.members}.get({name!r})")
-            self._script.write(f"{raw} = None if x is None else deep(x) if len(x) else x.text")
+        place = self.wanted.value(slot)
+        if place is not None:
+            return self._finder.raw(*place)
+        raw, text = self._script.name("r"), self._script.constant("text", self._plan.text(slot))
+        self._script.write(f"{raw} = {text}({self._scanned()})")
         return raw
 
-    def _parent(self, steps: Steps) -> _Node:
-        """The node in whose table the last step of a path is looked up."""
-        node = self.root
-        for name, tells in zip(steps.names[:-1], steps.tells[:-1], strict=True):
-            node = node.below[name]
-            if tells is not None:
-                node = node.by[tells[0][0]][tells[1]]
-            elif node.first is not None:
-                node = node.first
-        return node
-
     def _scanned(self) -> str:
-        """The slots of the ordinary plan, for what only it can do."""
-        plan = self._script.constant("plan", self._plan)
-        return f"{plan}.scan({self.root.element})"
+        return self._finder.scanned(self._plan, self.wanted.root)
 
     # rows
 
@@ -399,22 +259,22 @@ class _Level:
         rows = self._script.name("rows")
         self._script.write(f"{rows} = []")
         for block, level in blocks:
-            node = self._row_nodes.get(block.each)
-            if node is not None:
-                head = f"for {level.root.element}, {level.root.members} in {node.element}:"
-            else:
-                plan = self._script.constant("plan", self._plan)
-                head = f"for {level.root.element} in {plan}.rows({self._scanned()}, {block.each}):"
-            with self._script.block(head):
-                self._script.write(f"{rows}.append({level.written(known, block.condition)})")
+            node, row = self.wanted.rows.get(block.each), level.wanted.root
+            if node is None:
+                with self._finder.each_planned_row(self._plan, block.each, self.wanted.root, row):
+                    self._script.write(f"{rows}.append({level.written(known, block.condition)})")
+                continue
+            with self._finder.each_row(node, row, rows, alone=_stands_alone(block)) as (left_out, taken):
+                values = level.written(known, block.condition, left_out, whole_rows=left_out != "continue")
+                self._script.write(taken.format(values=values))
         return rows
 
 
-def _several(steps: Steps, *, every: bool) -> Iterator[tuple[str, ...]]:
-    """The places on a path at which more than one element is looked at."""
-    for index, tells in enumerate(steps.tells):
-        if tells is not None or (every and index == len(steps.names) - 1):
-            yield steps.names[: index + 1]
+def _stands_alone(block: Block) -> bool:
+    """Whether what comes of a row depends on its own texts alone, and not on the record."""
+    tests = [reader.recipe.test for reader in block.level.fields if reader.recipe is not None]
+    by_record = block.condition is not None and bool(block.condition.condition.names)
+    return not by_record and not any(test is not None and test.outer for test in tests)
 
 
 def _literal(known: Mapping[str, str], rows: list[tuple[str, str]]) -> str:
@@ -462,21 +322,3 @@ def _no_text(text: str) -> None:
     """None for an empty text. Raises Doubt for one that is too long."""
     if text:
         raise Doubt
-
-
-def _once_texts(element: Element) -> dict[str, str | None]:
-    """The raw text of the first child of each name."""
-    return {name: text_of(child) if len(child) else child.text for name, child in _once(element, _NONE).items()}
-
-
-def _once(element: Element, single: frozenset[str]) -> dict[str, Element]:
-    """The first child of each name. Raises Doubt where one stands twice whose children are read."""
-    table: dict[str, Element] = {}
-    for child in element:
-        name = local_name(child.tag)
-        if name in table:
-            if name in single:
-                raise Doubt
-        else:
-            table[name] = child
-    return table

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from lxml import etree
 
 from gateway import yamlfile
 from gateway.diagnostics import Problem, Span, has_errors
 from gateway.documents import Document, Finding, Kind, OnTotals
+from gateway.mapping.by_elements import ByElements
+from gateway.mapping.canonical import canonical
 from gateway.mapping.chunks import Part
-from gateway.mapping.generated import Doubt, QuickReader, quick_reader, stays_inside
-from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble
+from gateway.mapping.doubt import Doubt
+from gateway.mapping.generated import stays_inside, written_reader
+from gateway.mapping.laid_out import Layouts
+from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble, Values
 from gateway.mapping.paths import Element
 from gateway.mapping.plan import Slots
-from gateway.mapping.sources import Records, SourceSpec, parts_of_source, records_of
+from gateway.mapping.sources import Line, Records, SourceSpec, parts_of_source, records_of
 from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -36,27 +39,31 @@ _PRICED = ("quantity", "unit_price", "total", "vat_rate")
 class Origin:
     """The source element behind a reading, until the next record is read."""
 
-    __slots__ = ("_element", "_fingerprint", "_records")
+    __slots__ = ("_element", "_expired", "_fingerprint", "_records")
 
-    def __init__(self, element: Element, records: Records) -> None:
-        self._element: Element | None = element
+    def __init__(self, element: Element | None, records: Records) -> None:
+        self._element = element
         self._records = records
         self._fingerprint: str | None = None
+        self._expired = False
 
     def expire(self) -> None:
         """Let the element go."""
         self._element = None
+        self._expired = True
 
     def element(self) -> Element:
         """The element. Raises RuntimeError once the next record has been read."""
-        if self._element is None:
+        if self._expired:
             raise RuntimeError("a reading's source is gone once the next record is read; ask before")
+        if self._element is None:
+            self._element = self._records.present()
         return self._element
 
     def fingerprint(self) -> str:
         """See Reading.fingerprint."""
         if self._fingerprint is None:
-            self._fingerprint = sha256(_canonical(self.element())).hexdigest()
+            self._fingerprint = sha256(canonical(self.element())).hexdigest()
         return self._fingerprint
 
     def fragment(self) -> bytes:
@@ -65,7 +72,7 @@ class Origin:
 
     def keep_fragment(self) -> Callable[[], bytes]:
         """See Reading.keep_fragment."""
-        return self._records.keep(self.element())
+        return self._records.keep(self.element)
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
@@ -79,11 +86,16 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     """
 
     position: int
-    line: int
+    _line: Line
     key: str | None
     document: Document | None
     problems: tuple[Problem, ...]
     _origin: Origin
+
+    @property
+    def line(self) -> int:
+        """See above."""
+        return self._line if isinstance(self._line, int) else self._line()
 
     def fingerprint(self) -> str:
         """sha256 of the canonical source fragment: C14N without comments, white space around texts ignored."""
@@ -125,7 +137,8 @@ class Mapping:
         self._level = level
         self._on_totals = on_totals
         self._tests = tests
-        self._quick: dict[bool, QuickReader] = {}
+        self._quick: dict[bool, Callable[[Element], Values]] = {}
+        self._layouts = Layouts(level)
         self._apart = stays_inside(level)
 
     def read(
@@ -157,12 +170,16 @@ class Mapping:
         yield from self._readings(records, part.position, None)
 
     def _readings(self, records: Records, first: int, wanted: Callable[[int], bool] | None) -> Iterator[Reading]:
-        for position, element in enumerate(records, start=first):
+        for position, (element, values, line) in enumerate(records.read_by(self._layouts), start=first):
             if wanted is not None and not wanted(position):
                 continue
             origin = Origin(element, records)
             try:
-                yield self._reading(position, element, origin, records)
+                yield (
+                    self._completed(position, line, values, origin)
+                    or self._read_quickly(position, origin.element(), origin, records)
+                    or self._read_surely(position, origin.element(), origin, records)
+                )
             finally:
                 origin.expire()
 
@@ -172,25 +189,26 @@ class Mapping:
 
         return run(self, self._tests, root)
 
-    def _reading(self, position: int, element: Element, origin: Origin, records: Records) -> Reading:
-        return self._read_quickly(position, element, origin, records) or self._read_surely(
-            position, element, origin, records
-        )
+    def _completed(self, position: int, line: Line, values: Values | None, origin: Origin) -> Reading | None:
+        """The reading of values with which there is nothing wrong; None for any other."""
+        if values is None:
+            return None
+        document, findings = self.kind.complete(values, on_totals=self._on_totals)
+        if document is None or findings:
+            return None
+        return Reading(position, line, self.kind.key_of(document), document, (), origin)
 
     def _read_quickly(self, position: int, element: Element, origin: Origin, records: Records) -> Reading | None:
         """The reading of a record that has nothing unusual about it; None for any other."""
         namespaces = records.namespaces
         read = self._quick.get(namespaces)
         if read is None:
-            read = self._quick[namespaces] = quick_reader(self._level, namespaces=namespaces)
+            read = self._quick[namespaces] = written_reader(self._level, ByElements(namespaces=namespaces))
         try:
             values = read(element)
         except (Doubt, Unreadable, TypeError, ValueError, ArithmeticError):
             return None
-        document, findings = self.kind.complete(values, on_totals=self._on_totals)
-        if document is None or findings:
-            return None
-        return Reading(position, records.line(element), self.kind.key_of(document), document, (), origin)
+        return self._completed(position, records.line(element), values, origin)
 
     def _read_surely(self, position: int, element: Element, origin: Origin, records: Records) -> Reading:
         values, trace = self._level.read_record(element)
@@ -297,17 +315,3 @@ def _context(path: str, mapped: Span | None) -> tuple[str, ...]:
     if mapped is not None:
         lines.append(f"mapped by {mapped.file}:{mapped.line}")
     return tuple(lines)
-
-
-def _canonical(element: Element) -> bytes:
-    """C14N of the element, with the white space around every text taken off.
-
-    In C14N `<` stands only where a tag begins; a `>` inside an attribute loses the blanks after it: no harm.
-    """
-    try:
-        written: bytes = etree.tostring(element, method="c14n", with_comments=False, with_tail=False)
-    except etree.C14NError:  # a namespace that is no absolute URI, such as `xmlns="shop"`
-        whole = etree.tostring(element, encoding="unicode", with_tail=False)
-        written = etree.canonicalize(whole, with_comments=False).encode()
-    stripped = b"<".join([part.rstrip() for part in written.split(b"<")])
-    return b">".join([part.lstrip() for part in stripped.split(b">")])

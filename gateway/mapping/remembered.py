@@ -8,6 +8,9 @@ from typing import Any
 MOST = 8192
 """Texts of one way of reading that are remembered."""
 
+MOST_ROWS = 2048
+"""Rows of one list that are remembered."""
+
 LONGEST = 120
 """Characters that such a text may have, so that what is kept is bounded."""
 
@@ -29,3 +32,17 @@ class Remembered(dict[Any, Any]):
                 self[None] = None
             self[raw] = value
         return value
+
+
+class RememberedRows(dict[Any, Any]):
+    """From the texts of a row to its values, None for one that is left out. Threads share it.
+
+    Deliveries, payments and the goods of a shop come again and again.
+    """
+
+    def keep(self, texts: tuple[str | None, ...], values: Any) -> Any:
+        """Remember a row; gives its values."""
+        if len(self) >= MOST_ROWS:
+            self.clear()
+        self[texts] = values
+        return values

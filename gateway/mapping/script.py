@@ -21,6 +21,10 @@ class Script:
         """Add a line at the present depth."""
         self._lines.append("    " * self._depth + line)
 
+    def use(self, name: str, value: Any) -> None:
+        """Give an object a name that the writer chose, for what stands in lines as it is."""
+        self._constants[name] = value
+
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
         """Lines below a head such as `if x:`."""

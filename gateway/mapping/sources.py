@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lxml import etree
 
@@ -29,9 +28,14 @@ from gateway.mapping.chunks import (
 )
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
+from gateway.mapping.fragment import alone
 from gateway.mapping.lines import SourceLines, line_of
 from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, refuse, refuse_blank
 from gateway.mapping.paths import Element, children, local_name
+
+if TYPE_CHECKING:
+    from gateway.mapping.laid_out import Layouts
+    from gateway.mapping.levels import Values
 
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
 _CHUNK = 64 << 10
@@ -81,6 +85,13 @@ class SourceSpec:
         return " or ".join("`/" + "/".join(names) + "`" for names in self.records)
 
 
+Line = int | Callable[[], int]
+"""The line of a record, or what counts it."""
+
+Taken = tuple[Element | None, "Values | None", Line]
+"""A record as an element, or as its values already, and its line."""
+
+
 class Records(Protocol):
     """The records of one input as a stream of elements. Each is valid until the next one is asked for.
 
@@ -95,6 +106,15 @@ class Records(Protocol):
     def place(self, element: Element, value: str | None) -> Span:
         """Where a value of an element stands in the input; the element's own place where that cannot be told."""
 
+    def read_by(self, layouts: Layouts) -> Iterator[Taken]:
+        """The records, those as values already that could be read by their layout. Raises as iterating does."""
+        for element in self:
+            yield element, None, self.line(element)
+
+    def present(self) -> Element:
+        """The element of a present record that was read by its layout."""
+        raise LookupError
+
     def line(self, element: Element) -> int:
         """The line of an element as the parser tells it, without looking at the input; 0 where it does not."""
         return line_of(element)
@@ -102,9 +122,9 @@ class Records(Protocol):
     def fragment(self, element: Element) -> bytes:
         """A well-formed input with this record alone, that the same mapping reads."""
 
-    def keep(self, element: Element) -> Callable[[], bytes]:
-        """What gives the fragment of the present record also later on."""
-        data = self.fragment(element)
+    def keep(self, element: Callable[[], Element]) -> Callable[[], bytes]:
+        """What gives the fragment of the present record also later on. element: gives that record's."""
+        data = self.fragment(element())
         return lambda: data
 
 
@@ -211,6 +231,7 @@ class XmlRecords(Records):
         self._apart = apart and len(spec.records) == 1
         self._lines_before = 0
         self._kept: tuple[Frame, Chunk, int] | None = None
+        self._parsed: Callable[[], list[Element]] = list
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
@@ -221,31 +242,58 @@ class XmlRecords(Records):
 
     def __iter__(self) -> Iterator[Element]:
         """Yield the records. Raises SourceProblems, possibly after some."""
+        for element, _, _ in self._taken(None):
+            yield element if element is not None else self.present()
+
+    def read_by(self, layouts: Layouts) -> Iterator[Taken]:
+        """See Records."""
+        return self._taken(layouts)
+
+    def present(self) -> Element:
+        """See Records."""
+        if self._kept is None:
+            raise LookupError
+        return self._parsed()[self._kept[2]]
+
+    def _taken(self, layouts: Layouts | None) -> Iterator[Taken]:
         if self._part is not None:
-            yield from self._in_chunks()
+            yield from self._in_chunks(layouts)
             return
         given = 0
         with suppress(NotCuttable):
-            for element in self._in_chunks():
+            for taken in self._in_chunks(layouts):
                 given += 1
-                yield element
+                yield taken
             return
         self._lines_before, self.namespaces, self._kept = 0, True, None
-        yield from islice(self._one_by_one(), given, None)
+        for element in islice(self._one_by_one(), given, None):
+            yield element, None, self.line(element)
 
-    def _in_chunks(self) -> Iterator[Element]:
+    def _in_chunks(self, layouts: Layouts | None) -> Iterator[Taken]:
         """The quick way. Raises NotCuttable, possibly after some records."""
         if not self._apart:
             raise NotCuttable
         frame = frame_of(self._path, self._spec.records[0], self._prolog, self._spec.encoding)
         parser = ChunkParser(frame)
+        size = self._part.end - self._part.start if self._part else self._path.stat().st_size
+        matcher = layouts.matcher(frame, size) if layouts is not None else None
         with self._path.open("rb") as file:
             for chunk in chunks(file, frame, self._part):
                 self._lines_before = chunk.line
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
-                for index, element in enumerate(parser.records(chunk)):
-                    self._kept = frame, chunk, index
-                    yield element
+                self._parsed = parsed = cache(partial(parser.records, chunk))
+                if matcher is None or not matcher.is_of_use or self.namespaces:
+                    for index, element in enumerate(parsed()):
+                        self._kept = frame, chunk, index
+                        yield element, None, self.line(element)
+                else:
+                    for index, found in enumerate(matcher.records(chunk, parsed)):
+                        self._kept = frame, chunk, index
+                        if found is None:
+                            element = parsed()[index]
+                            yield element, None, self.line(element)
+                        else:
+                            yield None, *found
         self._kept = None
 
     def _one_by_one(self) -> Iterator[Element]:
@@ -287,9 +335,9 @@ class XmlRecords(Records):
 
         It is UTF-8, or the encoding that the mapping names, because with that one it will be read again.
         """
-        return _alone(element, self._encoding)
+        return alone(element, self._encoding)
 
-    def keep(self, element: Element) -> Callable[[], bytes]:
+    def keep(self, element: Callable[[], Element]) -> Callable[[], bytes]:
         """See Records. Of a chunk its bytes are kept, and parsed once more if the fragment is asked for."""
         return super().keep(element) if self._kept is None else partial(self._fragment_of, *self._kept)
 
@@ -429,29 +477,3 @@ def _span(prolog: Prolog, shown_as: str, at: int, length: int) -> Span:
     start = before.rfind("\n") + 1
     text = prolog.text[start:].split("\n", 1)[0].rstrip("\r")[:2000]
     return Span(file=shown_as, line=line, column=at - start + 1 if length else 0, length=length, text=text)
-
-
-def _emptied(element: Element) -> Element:
-    """The element without what is in it, and without names that the parser takes and lxml does not write."""
-    attributes = {str(name): str(value) for name, value in element.attrib.items()}
-    namespaces: Any = element.nsmap  # the default one has the key None, which the stubs do not know
-    try:
-        return etree.Element(element.tag, attributes, namespaces)
-    except ValueError:
-        bare = etree.Element(local_name(element.tag))
-    for name, value in attributes.items():
-        with suppress(ValueError):
-            bare.set(name, value)
-    return bare
-
-
-def _alone(element: Element, encoding: str) -> bytes:
-    copy = deepcopy(element)
-    copy.tail = None
-    for above in element.iterancestors():
-        holder = _emptied(above)
-        holder.append(copy)
-        copy = holder
-    etree.indent(copy)
-    written: Any = etree.tostring(copy, encoding=encoding, xml_declaration=True)  # bytes, for this encoding
-    return bytes(written) + b"\n"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from codecs import charmap_encode, lookup
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 
 import msgspec
 
@@ -111,6 +113,14 @@ class Charset:
                 replaced[character] = neighbour(character, self.encoding)
             out.append(replaced.get(character, character))
         return Fitted("".join(out), tuple(replaced.items()))
+
+
+def encoder(encoding: str) -> Callable[[str], bytes]:
+    """What encodes a text that the encoding holds; those of one byte have a table, which is the shorter way."""
+    table = getattr(import_module(f"encodings.{lookup(encoding).name.replace('-', '_')}"), "encoding_table", None)
+    if table is None:
+        return lambda text: text.encode(encoding)
+    return lambda text: charmap_encode(text, "strict", table)[0]
 
 
 def escape(text: str) -> str:

@@ -140,7 +140,7 @@ class _Flattener:
 
     def _output(self, node: nodes.Output, macros: _Macros) -> Iterator[nodes.Node]:
         plain: list[nodes.Expr] = []
-        for child in _merged(node.nodes):
+        for child in merged(node.nodes):
             if isinstance(child, nodes.Call) and isinstance(child.node, nodes.Name) and child.node.name in macros:
                 if plain:
                     yield nodes.Output(plain, lineno=node.lineno)
@@ -167,11 +167,11 @@ class _Flattener:
         body = _copied(macro.body)
         if _free(body) - set(names) - known.others.keys():
             raise NotFlat  # it sees something else than the place of its call
-        changed = {name.name for node in body for name in _names_in(node) if name.ctx != "load"}
+        changed = {name.name for node in body for name in names_in(node) if name.ctx != "load"}
         if known.others.keys() & {*changed, *names}:
             raise NotFlat
         self._calls += 1
-        for name in [name for node in body for name in _names_in(node)]:
+        for name in [name for node in body for name in names_in(node)]:
             if name.name not in known.others:
                 name.name = f"{name.name}__{self._calls}"  # of the macro alone, whatever is set around its call
         steady = {name for name, value in given.items() if name not in changed and _is_steady(value)}
@@ -185,7 +185,7 @@ class _Flattener:
 
     def _plain(self, node: nodes.Node, macros: _Macros) -> None:
         """Refuse a call anywhere but in an output of its own."""
-        names = {each.name for each in _names_in(node)}
+        names = {each.name for each in names_in(node)}
         if (
             names & macros.keys()
             or isinstance(node, nodes.Call)
@@ -194,13 +194,14 @@ class _Flattener:
             raise NotFlat
 
 
-def _names_in(node: nodes.Node) -> list[nodes.Name]:
+def names_in(node: nodes.Node) -> list[nodes.Name]:
+    """All names in a part of a tree."""
     return [*node.find_all(nodes.Name), *([node] if isinstance(node, nodes.Name) else [])]
 
 
 def _free(body: list[nodes.Node]) -> set[str]:
     """The names that are read and never set."""
-    names = [name for node in body for name in _names_in(node)]
+    names = [name for node in body for name in names_in(node)]
     return {name.name for name in names if name.ctx == "load"} - {
         name.name for name in names if name.ctx != "load"
     }
@@ -225,8 +226,8 @@ def _put(part: Any, values: Mapping[str, nodes.Expr]) -> Any:
     return part
 
 
-def _merged(written: list[nodes.Expr]) -> Iterator[nodes.Expr]:
-    """Outputs with constants and the text around them in one piece."""
+def merged(written: list[nodes.Expr]) -> Iterator[nodes.Expr]:
+    """Outputs, with constants and the text around them in one piece."""
     text: nodes.TemplateData | None = None
     for child in written:
         data = child.data if isinstance(child, nodes.TemplateData) else None

@@ -9,7 +9,7 @@ ordinary way, which alone words problems. So it may refuse whatever it likes, bu
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from decimal import Decimal
 from functools import partial
 from types import SimpleNamespace
@@ -21,14 +21,14 @@ from jinja2.compiler import Frame
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from gateway.rendering.characters import Charset
+from gateway.rendering.characters import Charset, encoder
 from gateway.rendering.desk import Desk
 from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.language import PlainGenerator, is_plain
 from gateway.rendering.vat import VatRates
 
 REMEMBERED = 4096
-"""Values of one output whose text is remembered."""
+"""Values of one kind of output whose text is remembered."""
 
 _LONGEST_REMEMBERED = 120
 """Characters of a text that is remembered, so that what is kept is bounded."""
@@ -105,6 +105,13 @@ class QuickGenerator(PlainGenerator):
 
     environment: QuickLanguage
 
+    def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """A name that is surely set needs no test."""
+        if id(node) in self.environment.assured:
+            self.write(frame.symbols.ref(node.name))
+        else:
+            super().visit_Name(node, frame)
+
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """Filters with constant arguments are a table of what was met lately."""
         inner, steps = _constant_steps(node)
@@ -122,17 +129,12 @@ class QuickGenerator(PlainGenerator):
         self.write("))")
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        """All of it in one piece."""
-        self.writeline("yield ", node)
-        alone = len(node.nodes) == 1
-        if not alone:
-            self.write("b''.join((")
+        """Its pieces are put to those before; nothing is yielded."""
+        self.writeline("context.put((", node)
         for child in node.nodes:
             self._piece(child, frame)
-            if not alone:
-                self.write(", ")
-        if not alone:
-            self.write("))")
+            self.write(", ")
+        self.write("))")
 
     def _piece(self, child: nodes.Expr, frame: Frame) -> None:
         """One output as text."""
@@ -140,7 +142,10 @@ class QuickGenerator(PlainGenerator):
             self.write(repr(self.environment.encoded(child.data)))
             return
         inner, steps = _constant_steps(child)
-        if steps or not is_plain(child):
+        constant = self.environment.constant(inner, steps)
+        if constant is not None:
+            self.write(repr(constant))
+        elif steps or not is_plain(child):
             self._filtered(inner, steps, frame, written=True)
         else:
             self.write("(")
@@ -178,6 +183,8 @@ class QuickLanguage(jinja2.Environment):
         self._is_clean = charset.is_clean
         self.desk = QuickDesk(charset, lookups, vat_rates)
         self.joined = self.desk.joined
+        self.assured: frozenset[int] = frozenset()
+        self._names: dict[object, str] = {}
         self._made: dict[str, Remembered | Callable[[Any], Any]] = {}
         self.globals.clear()
         self.filters: dict[str, Callable[..., Any]] = {
@@ -186,33 +193,51 @@ class QuickLanguage(jinja2.Environment):
         self.tests: dict[str, Any] = dict(TESTS)
 
     def filtering(self, steps: tuple[nodes.Filter, ...], *, written: bool, remembered: bool) -> str:
-        """The name of a new table (or else function) for some filters with constant arguments.
+        """The name of the table (or else function) for some filters with constant arguments.
 
         written: with the escaping at the end.
         """
+        same = (tuple(map(_signature, steps)), written, remembered)
+        name = self._names.get(same)
+        if name is None:
+            name = self._names[same] = f"filters{len(self._made)}"
+            make = self._making(steps, written=written)
+            kind = _OF_VALUES.get(steps[0].name, str) if steps else str
+            self._made[name] = Remembered(make, kind) if remembered else make
+        return name
+
+    def constant(self, inner: nodes.Expr, steps: tuple[nodes.Filter, ...]) -> bytes | None:
+        """What is written of a constant; None where that is not constant, or where something is to be told."""
+        if not isinstance(inner, nodes.Const):
+            return None
+        try:
+            written: bytes = self._making(steps, written=True)(inner.value)
+        except TROUBLE:
+            return None
+        return written
+
+    def _making(self, steps: tuple[nodes.Filter, ...], *, written: bool) -> Callable[[Any], Any]:
+        """What the filters (and the escaping) make of a value."""
         calls = [self._call(step) for step in steps]
         if written and not (steps and FILTERS[steps[-1].name].plain):
             calls.append(self.desk.escaped)
         if written:
             calls.append(self.encoded)
-
         longest = _longest_kept(steps) if written else None
-        clean, encoding = self._is_clean, self._encoding
+        clean, encoded = self._is_clean, encoder(self._encoding)
 
         def make(value: Any) -> Any:
             if longest is not None and type(value) is str and len(value) <= longest and clean(value):
-                return value.encode(encoding)
+                return encoded(value)
             for call in calls:
                 value = call(value)
             return value
 
-        name = f"filters{len(self._made)}"
-        kind = _OF_VALUES.get(steps[0].name, str) if steps else str
-        self._made[name] = Remembered(make, kind) if remembered else make
-        return name
+        return make
 
-    def function(self, tree: nodes.Template) -> QuickRecord:
-        """The function of a flat tree."""
+    def function(self, tree: nodes.Template, *, assured: Set[int] = frozenset()) -> QuickRecord:
+        """The function of a flat tree. assured: the ids of the names in it that are surely set."""
+        self.assured = frozenset(assured)
         tree.set_environment(self)
         code = self.compile(tree, name="record", filename="<quick record>")
         namespace: dict[str, Any] = {"environment": self, "__file__": "<quick record>", **self._made}
@@ -220,7 +245,10 @@ class QuickLanguage(jinja2.Environment):
         root = namespace["root"]
 
         def record(visible: Mapping[str, Any]) -> bytes:
-            return b"".join(root(SimpleNamespace(resolve_or_missing=lambda name: visible.get(name, missing))))
+            pieces: list[bytes] = []
+            seen = SimpleNamespace(resolve_or_missing=lambda name: visible.get(name, missing), put=pieces.extend)
+            next(root(seen), None)
+            return b"".join(pieces)
 
         return record
 
@@ -243,6 +271,12 @@ def _constant_steps(node: nodes.Expr) -> tuple[nodes.Expr, tuple[nodes.Filter, .
         steps.append(inner)
         inner = inner.node
     return (inner, tuple(reversed(steps))) if steps else (node, ())
+
+
+def _signature(step: nodes.Filter) -> tuple[object, ...]:
+    """What two filters with constant arguments differ in; `1` and `true` are not the same."""
+    given = [*((None, each) for each in step.args), *((keyword.key, keyword.value) for keyword in step.kwargs)]
+    return (step.name, *((name, repr(value.as_const())) for name, value in given))
 
 
 def _longest_kept(steps: tuple[nodes.Filter, ...]) -> int | None:

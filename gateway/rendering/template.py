@@ -21,6 +21,7 @@ from jinja2.runtime import Context
 from gateway.diagnostics import Problem, Span
 from gateway.documents import KINDS
 from gateway.errors import ProblemsFound
+from gateway.rendering.binding import bind
 from gateway.rendering.characters import Charset
 from gateway.rendering.checking import Checker, Part
 from gateway.rendering.desk import Desk, RecordProblems
@@ -198,7 +199,7 @@ def load(
         encoding,
         language,
         bound,
-        partial(draft.quick, tables, encoding),
+        partial(draft.quick, tables, encoding, bound),
     )
 
 
@@ -255,13 +256,16 @@ class Draft:
         tables = tuple(self.declaration.lookups)
         return Checker(self.chain, self._parts, document, self.declaration.struct(), tables).run()
 
-    def quick(self, tables: Mapping[str, Mapping[str, str]], encoding: str, block: str) -> QuickRecord | None:
-        """The quick rendering of a block, where the template can be brought into that form."""
+    def quick(
+        self, tables: Mapping[str, Mapping[str, str]], encoding: str, settings: object, block: str
+    ) -> QuickRecord | None:
+        """The quick rendering of a block for these settings, where it can be brought into that form."""
         try:
             tree = flat(self.chain, self._parts, block)
         except NotFlat:
             return None
-        return QuickLanguage(Charset(encoding), tables, self.vat_rates).function(tree)
+        language = QuickLanguage(Charset(encoding), tables, self.vat_rates)
+        return language.function(tree, assured=bind(tree, settings))
 
     def compile(self, language: TemplateLanguage) -> list[Problem]:
         """Compile all files for use, those that are included as well; what only the compiler finds."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.mapping import Mapping, load
+from gateway.mapping import Mapping, laid_out, load
 from gateway.mapping import remembered as remembering
 from gateway.mapping.remembered import Remembered
 from tests.mapping.conftest import ROOT, SMALL, changed, loaded, order, orders
@@ -34,6 +35,9 @@ def same(mapping: Mapping, path: Path, sizes: tuple[int, ...] = SIZES) -> None:
     sure = surely(mapping, path)
     for size in sizes:
         assert quickly(mapping, path, size) == sure
+    with patch.object(laid_out, "_FIRST", 1):
+        assert quickly(mapping, path, 1, worth=0) == sure, "by the layout"
+        assert quickly(mapping, path, 97, worth=0) == sure, "by the layout that is known already"
 
 
 # -- samples

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
 from gateway.errors import SourceProblems
-from gateway.mapping import Mapping
+from gateway.mapping import Mapping, laid_out
 from gateway.mapping import chunks as chunking
 from gateway.mapping.chunks import NotCuttable
+from gateway.mapping.laid_out import Matcher
 from gateway.mapping.sources import XmlRecords
 
 
-def quickly(mapping: Mapping, path: Path, size: int = chunking.SIZE, **wanted: Any) -> list[Any]:
-    """What comes of an input that is read in chunks of this size."""
-    with patch.object(chunking, "SIZE", size):
+def quickly(
+    mapping: Mapping, path: Path, size: int = chunking.SIZE, worth: int = laid_out.WORTH, **wanted: Any
+) -> list[Any]:
+    """What comes of an input that is read in chunks of this size, and by its layout from another one on."""
+    with patch.object(chunking, "SIZE", size), patch.object(laid_out, "WORTH", worth):
         return _told(mapping, path, **wanted)
 
 
@@ -48,7 +52,7 @@ def _told(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
     return told
 
 
-def _not_cuttable(_records: XmlRecords) -> NoReturn:
+def _not_cuttable(*_: object) -> NoReturn:
     raise NotCuttable
 
 
@@ -74,3 +78,30 @@ def quick_share(mapping: Mapping, path: Path) -> tuple[int, int]:
 
 def _refused(_records: XmlRecords) -> Iterator[Any]:
     raise AssertionError("the input was not read in chunks")
+
+
+@contextmanager
+def by_layout(size: int = 200) -> Iterator[None]:
+    """Inputs of any size are read by their layout, from the chunk after the first record on."""
+    with (
+        patch.object(laid_out, "WORTH", 0),
+        patch.object(laid_out, "_FIRST", 1),
+        patch.object(chunking, "SIZE", size),
+    ):
+        yield
+
+
+def laid_out_share(mapping: Mapping, path: Path) -> tuple[int, int]:
+    """How many records of an input are read by their layout, of how many."""
+    by_it = 0
+    ordinary = Matcher.records
+
+    def counted(self: Matcher, *given: Any) -> Iterator[Any]:
+        nonlocal by_it
+        for found in ordinary(self, *given):
+            by_it += found is not None
+            yield found
+
+    with patch.object(Matcher, "records", counted):
+        read = len(list(mapping.read(path)))
+    return by_it, read

@@ -1,0 +1,141 @@
+"""Reading the records of an export by their layout, which is learned while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import partial
+
+from gateway.mapping.by_layout import ByLayout
+from gateway.mapping.chunks import Chunk, Frame, NotCuttable
+from gateway.mapping.doubt import Doubt
+from gateway.mapping.generated import written_reader
+from gateway.mapping.layout import Layout, NoLayout
+from gateway.mapping.levels import LevelReader, Values
+from gateway.mapping.paths import Element
+from gateway.mapping.plain_text import NotPlain, codec_of, plain_text
+from gateway.mapping.unreadable import Unreadable
+
+WORTH = 1 << 20
+"""Bytes of an input for which it is worth while to learn a layout."""
+
+_FIRST = 40
+"""Records that are learned from before any is read so."""
+
+_MOST_TIMES = 16
+"""How often a layout may be widened for one input: each time it is compiled anew."""
+
+_PATIENCE = 64
+"""Records that may be refused before it is asked whether it is still worth while."""
+
+Read = Callable[[str, int], tuple[Values, int]]
+
+
+Found = tuple[Values, Callable[[], int]]
+"""The values of a record, and what tells its line."""
+
+
+class Lines:
+    """Counts the lines of a chunk up to a place, from the place that was asked for last."""
+
+    def __init__(self, text: str, first: int) -> None:
+        self._text = text
+        self._last = 0, first
+
+    def at(self, place: int) -> int:
+        """The line at a place. Threads may ask."""
+        last, line = self._last
+        if place < last:
+            return line - self._text.count("\n", place, last)
+        line += self._text.count("\n", last, place)
+        self._last = place, line
+        return line
+
+
+class Layouts:
+    """The layout that the latest large input of a mapping had. Threads share it."""
+
+    def __init__(self, level: LevelReader) -> None:
+        self._level = level
+        self._latest: tuple[Layout, Read] | None = None
+
+    def matcher(self, frame: Frame, size: int) -> Matcher | None:
+        """What reads the records of an input of so many bytes by their layout; None where that is no gain."""
+        codec = codec_of(frame.encoding)
+        if size < WORTH or codec is None:
+            return None
+        return Matcher(self, frame, codec, self._latest)
+
+    def written(self, layout: Layout) -> Read:
+        """The function that reads records of a layout; it is taken first for the next input. Raises NoLayout."""
+        read: Read = written_reader(self._level, ByLayout(layout))
+        self._latest = deepcopy(layout), read
+        return read
+
+
+class Matcher:
+    """Reads one input. For one thread."""
+
+    def __init__(self, layouts: Layouts, frame: Frame, codec: str, known: tuple[Layout, Read] | None) -> None:
+        self._layouts = layouts
+        self._codec = codec
+        self._end_tag = frame.end_tag.decode("ascii", "replace")
+        self._tag = frame.end_tag
+        self._layout = deepcopy(known[0]) if known else Layout(frame.path[-1])
+        self._read = known[1] if known else None
+        self._learned = self._met = self._refused = 0
+        self.is_of_use = True
+
+    def records(self, chunk: Chunk, parsed: Callable[[], list[Element]]) -> Iterator[Found | None]:
+        """The records of a chunk; None for one that is to be read as an element.
+
+        parsed: the elements of the chunk. Raises what that raises, before a record is given that it is needed for.
+        """
+        read = self._read
+        try:
+            if read is None:
+                raise NotPlain
+            text = plain_text(chunk.data, self._codec, self._tag)
+        except NotPlain:
+            elements = parsed()
+            yield from (None for _ in elements)
+            self._look_back(len(elements), len(elements), elements)
+            return
+        at = refused = count = 0
+        end, lines = len(text), Lines(text, chunk.line + 1)
+        while at < end:
+            start = text.find("<", at)
+            count += 1
+            try:
+                values, at = read(text, start)
+            except (Doubt, Unreadable, TypeError, ValueError, ArithmeticError):
+                parsed()
+                refused += 1
+                at = self._behind(text, start)
+                yield None
+            else:
+                yield values, partial(lines.at, start)
+        self._look_back(count, refused, parsed() if refused else [])
+
+    def _behind(self, text: str, start: int) -> int:
+        """Where a record ends that could not be read. Raises NotCuttable."""
+        end = text.find(self._end_tag, start)
+        if min(start, end) < 0:
+            raise NotCuttable
+        return end + len(self._end_tag)
+
+    def _look_back(self, met: int, refused: int, elements: list[Element]) -> None:
+        """Learn from a chunk in which records were refused, and ask whether this is worth while."""
+        self._met += met
+        if elements and self._learned < _MOST_TIMES:
+            try:
+                is_new = self._layout.learn(elements)
+                if self._met >= _FIRST and (is_new or self._read is None):
+                    self._learned += 1
+                    self._read = self._layouts.written(self._layout)
+                    return
+            except NoLayout:
+                self.is_of_use = False
+        self._refused += refused if self._read is not None else 0
+        if self._refused > max(_PATIENCE, self._met // 2):
+            self.is_of_use = False
