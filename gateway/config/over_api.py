@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway import library
 from gateway.config.model import FromModel, TargetModel
 from gateway.config.over_http import Impossible, impossible_without_files, refused
 from gateway.endpoints.api import ApiOptions
-from gateway.endpoints.api_description import ApiModel, load_description
 from gateway.errors import ProblemsFound
+
+if TYPE_CHECKING:
+    from gateway.endpoints.api_description import ApiModel
 
 _NO_FOLDER = {
     "folder": "an API has lists and no folders",
@@ -73,6 +76,8 @@ def impossible_for_writing(target: TargetModel, options: ApiOptions, site: Path)
 
 
 def _description(options: ApiOptions, site: Path) -> ApiModel | Impossible:
+    from gateway.endpoints.api_description import load_description
+
     try:
         return load_description(options.platform, site)
     except ProblemsFound as error:

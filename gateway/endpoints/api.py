@@ -7,18 +7,19 @@ in common. The secrets go to the server of `url:` alone and stand in no message.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from gateway.endpoints.api_calls import ApiService
-from gateway.endpoints.api_connection import ApiConnection
-from gateway.endpoints.api_description import ApiModel, load_description
-from gateway.endpoints.api_lists import ApiSource
 from gateway.endpoints.base import Memory, Pickup, Runtime, Traits, TransferOptions
 from gateway.endpoints.http import HttpOptions, checked_address, host_of
-from gateway.endpoints.http_client import HttpConnection
 from gateway.errors import EndpointRefused, ProblemsFound
+
+if TYPE_CHECKING:  # a configuration is read without what speaks to servers
+    from gateway.endpoints.api_calls import ApiService
+    from gateway.endpoints.api_connection import ApiConnection
+    from gateway.endpoints.api_description import ApiModel
+    from gateway.endpoints.api_lists import ApiSource
 
 
 class ApiOptions(TransferOptions):
@@ -107,6 +108,8 @@ class ApiEndpoint:
 
     def source(self, pickup: Pickup, memory: Memory | None = None) -> ApiSource:
         """One of its lists. Raises EndpointRefused where there is no such list."""
+        from gateway.endpoints.api_lists import ApiSource
+
         connection = self._connection()
         listed = connection.description.lists.get(pickup.listing or "")
         if listed is None:
@@ -115,6 +118,8 @@ class ApiEndpoint:
 
     def service(self, memory: Memory | None = None) -> ApiService:
         """Its calls."""
+        from gateway.endpoints.api_calls import ApiService
+
         return ApiService(
             self._connection(), memory, self._options.url.rstrip("/"), self._options.platform, self._runtime.clock
         )
@@ -131,6 +136,9 @@ class ApiEndpoint:
         """Connections are closed by who opened them."""
 
     def _connection(self) -> ApiConnection:
+        from gateway.endpoints.api_connection import ApiConnection
+        from gateway.endpoints.http_client import HttpConnection
+
         options = self._options
         description = described(options, self._root)
         filled = filled_for(options, description)
@@ -155,6 +163,8 @@ class ApiEndpoint:
 
 def described(options: ApiOptions, site: Path) -> ApiModel:
     """How the API is spoken. Raises EndpointRefused where its api.yaml is not in order."""
+    from gateway.endpoints.api_description import load_description
+
     try:
         return load_description(options.platform, site)
     except ProblemsFound as error:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from gateway.endpoints.base import Dropoff, Memory, Pickup, Traits, TransferOptions
-from gateway.endpoints.http_client import HttpConnection
-from gateway.endpoints.http_feed import HttpSource
-from gateway.endpoints.http_upload import HttpTarget
+
+if TYPE_CHECKING:  # a configuration is read without what speaks to servers
+    from gateway.endpoints.http_client import HttpConnection
+    from gateway.endpoints.http_feed import HttpSource
+    from gateway.endpoints.http_upload import HttpTarget
 
 _NAME_OF_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset(
@@ -173,10 +175,14 @@ class HttpEndpoint:
 
     def source(self, pickup: Pickup, memory: Memory | None = None) -> HttpSource:
         """The feed under the address of a folder; masks do not apply, since nothing is listed."""
+        from gateway.endpoints.http_feed import HttpSource
+
         return HttpSource(self._connection(), self._options, pickup, memory)
 
     def target(self, dropoff: Dropoff) -> HttpTarget:
         """The address of a folder, which takes uploads."""
+        from gateway.endpoints.http_upload import HttpTarget
+
         return HttpTarget(self._connection(), self._options, dropoff)
 
     def probe(self) -> str:
@@ -201,6 +207,8 @@ class HttpEndpoint:
         """Connections are closed by who opened them."""
 
     def _connection(self) -> HttpConnection:
+        from gateway.endpoints.http_client import HttpConnection
+
         return HttpConnection(self._options, secrets_of(self._options))
 
 

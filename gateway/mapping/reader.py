@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from gateway.mapping.selftest import SelfTest, TestOutcome
 
 
+WORTH_WRITING = 8
+"""Records that a mapping must meet before its quick reader is written, which takes as long as reading some."""
+
 Place = Callable[[Element, "str | None"], Span]
 """Finds a value of an element in the source."""
 
@@ -138,6 +141,7 @@ class Mapping:
         self._on_totals = on_totals
         self._tests = tests
         self._quick: dict[bool, Callable[[Element], Values]] = {}
+        self._records_before = 0
         self._layouts = Layouts(level)
         self._apart = stays_inside(level)
 
@@ -203,6 +207,9 @@ class Mapping:
         namespaces = records.namespaces
         read = self._quick.get(namespaces)
         if read is None:
+            self._records_before += 1
+            if self._records_before < WORTH_WRITING:
+                return None
             read = self._quick[namespaces] = written_reader(self._level, ByElements(namespaces=namespaces))
         try:
             values = read(element)

@@ -52,7 +52,7 @@ def flat(chain: list[Part], parts: Mapping[str, Part], name: str) -> nodes.Templ
         if part is not owner and any(isinstance(node, _NAMING) for node in part.tree.body):
             raise NotFlat  # what is extended may name something else alike, and its name counts
     flattener = _Flattener(parts)
-    body = flattener.body(_copied(block.body), flattener.macros_of(owner))
+    body = flattener.body(copied(block.body), flattener.macros_of(owner))
     whole = nodes.Template([nodes.With([], [], body, lineno=1)], lineno=1)
     if next(whole.find_all((nodes.Block, nodes.Import, nodes.FromImport, nodes.Include, nodes.Macro)), None):
         raise NotFlat
@@ -164,7 +164,7 @@ class _Flattener:
             raise NotFlat
         for value in given.values():
             self._plain(value, macros)
-        body = _copied(macro.body)
+        body = copied(macro.body)
         if _free(body) - set(names) - known.others.keys():
             raise NotFlat  # it sees something else than the place of its call
         changed = {name.name for node in body for name in names_in(node) if name.ctx != "load"}
@@ -219,7 +219,7 @@ def _put(part: Any, values: Mapping[str, nodes.Expr]) -> Any:
     if isinstance(part, list):
         return [_put(each, values) for each in part]
     if isinstance(part, nodes.Name) and part.name in values:
-        return _copied(values[part.name])
+        return copied(values[part.name])
     if isinstance(part, nodes.Node):
         for field in part.fields:
             setattr(part, field, _put(getattr(part, field), values))
@@ -244,14 +244,14 @@ def merged(written: list[nodes.Expr]) -> Iterator[nodes.Expr]:
         yield text
 
 
-def _copied(part: Any) -> Any:
-    """A syntax tree that may be changed; names, texts and the environment stay the same objects."""
+def copied(part: Any) -> Any:
+    """A part of a syntax tree that may be changed; names, texts and the environment stay the same objects."""
     if isinstance(part, list):
-        return [_copied(each) for each in part]
+        return [copied(each) for each in part]
     if not isinstance(part, nodes.Node):
         return part
     twin = object.__new__(type(part))
     twin.__dict__.update(part.__dict__)
     for field in part.fields:
-        setattr(twin, field, _copied(getattr(part, field)))
+        setattr(twin, field, copied(getattr(part, field)))
     return twin

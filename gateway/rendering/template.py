@@ -25,7 +25,7 @@ from gateway.rendering.binding import bind
 from gateway.rendering.characters import Charset
 from gateway.rendering.checking import Checker, Part
 from gateway.rendering.desk import Desk, RecordProblems
-from gateway.rendering.flattening import NotFlat, flat
+from gateway.rendering.flattening import NotFlat, copied, flat
 from gateway.rendering.identity import Identity
 from gateway.rendering.language import TemplateLanguage
 from gateway.rendering.quick import TROUBLE, QuickLanguage, QuickRecord
@@ -282,8 +282,8 @@ class Draft:
                 self._faults += known[key]
                 continue
             before = len(self._faults)
-            # From the text: the compiler marks the tree that it is given.
-            self._try(source, partial(self._language.compile, source.text, source.name, source.path))
+            tree = copied(part.tree)  # the compiler marks what it is given
+            self._try(source, partial(self._language.compile, tree, source.name, source.path, raw=True))
             known[key] = self._faults[before:]
         return self._faults
 

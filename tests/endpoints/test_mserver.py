@@ -15,7 +15,8 @@ from pydantic import SecretStr, ValidationError
 
 from gateway import telemetry
 from gateway.endpoints import open_service
-from gateway.endpoints.mserver import MServer, MServerEndpoint, MServerOptions
+from gateway.endpoints.mserver import MServerEndpoint, MServerOptions
+from gateway.endpoints.mserver_service import MServer
 from gateway.errors import (
     EndpointError,
     EndpointRefused,

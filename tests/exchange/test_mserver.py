@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.diagnostics import render_all
-from gateway.endpoints.mserver import MServer
+from gateway.endpoints.mserver_service import MServer
 from gateway.exchange import calling
 from gateway.exchange.calling import Caller
 from gateway.store import tables

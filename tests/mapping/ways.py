@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 from gateway.errors import SourceProblems
-from gateway.mapping import Mapping, laid_out
+from gateway.mapping import Mapping, laid_out, reader
 from gateway.mapping import chunks as chunking
 from gateway.mapping.chunks import NotCuttable
 from gateway.mapping.laid_out import Matcher
@@ -20,7 +20,11 @@ def quickly(
     mapping: Mapping, path: Path, size: int = chunking.SIZE, worth: int = laid_out.WORTH, **wanted: Any
 ) -> list[Any]:
     """What comes of an input that is read in chunks of this size, and by its layout from another one on."""
-    with patch.object(chunking, "SIZE", size), patch.object(laid_out, "WORTH", worth):
+    with (
+        patch.object(chunking, "SIZE", size),
+        patch.object(laid_out, "WORTH", worth),
+        patch.object(reader, "WORTH_WRITING", 0),
+    ):
         return _told(mapping, path, **wanted)
 
 
@@ -71,7 +75,11 @@ def quick_share(mapping: Mapping, path: Path) -> tuple[int, int]:
         quick += reading is not None
         return reading
 
-    with patch.object(Mapping, "_read_quickly", counted), patch.object(XmlRecords, "_one_by_one", _refused):
+    with (
+        patch.object(Mapping, "_read_quickly", counted),
+        patch.object(XmlRecords, "_one_by_one", _refused),
+        patch.object(reader, "WORTH_WRITING", 0),
+    ):
         read = len(list(mapping.read(path)))
     return quick, read
 
