@@ -145,6 +145,8 @@ def _draft_all(
             drafts.draft(connection, route, row.id, plan, stored, site.blobs, numbers, site.ledger.now())
         counts.records += len(chunk)
         counts.add(plan)
+        chunk.clear()  # before the next ones are read: two blocks would be held at once
+        del plan, stored
     return counts
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-MOST = 8192
+MOST = 2048
 """Texts of one way of reading that are remembered."""
 
-MOST_ROWS = 2048
+MOST_ROWS = 1024
 """Rows of one list that are remembered."""
 
 LONGEST = 120

@@ -27,7 +27,7 @@ from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.language import PlainGenerator, is_plain
 from gateway.rendering.vat import VatRates
 
-REMEMBERED = 4096
+REMEMBERED = 1024
 """Values of one kind of output whose text is remembered."""
 
 _LONGEST_REMEMBERED = 120

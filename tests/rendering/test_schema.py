@@ -152,3 +152,31 @@ def test_xmlschema_is_not_imported_for_good_records(good: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        (">242<", ">x<"),
+        (">242<", "> 242 <"),
+        (">242<", "> <!-- none --> <"),
+        ("<ord:isExecuted>", "<!-- seen --> <ord:isExecuted>"),
+        ("<ord:isExecuted>", "text <ord:isExecuted>"),
+        ("<ord:isExecuted>", "&#160;<ord:isExecuted>"),
+        ("</typ:ico>", "</typ:ic>"),
+        ('ico="12345678" ', ""),
+        ("windows-1250", "windows-1252"),
+        ("windows-1250", "iso-8859-2"),
+        ("windows-1250", "utf-8"),
+        ("windows-1250", "us-ascii"),
+        ("windows-1250", "nonsense"),
+        (' encoding="windows-1250"', ""),
+    ],
+)
+@pytest.mark.parametrize("spoiled", [b"", b"\x81", b"\xf8\x00"])
+def test_the_quick_answer_is_that_of_the_check(
+    schema: Schema, template: Template, good: str, old: str, new: str, spoiled: bytes
+) -> None:
+    data = template.encode(good.replace(old, new, 1)).replace(b">242<", b">242" + spoiled + b"<")
+    assert schema.takes(data) == (schema.check(data) == ())
