@@ -145,12 +145,22 @@ class QuickGenerator(PlainGenerator):
         constant = self.environment.constant(inner, steps)
         if constant is not None:
             self.write(repr(constant))
+        elif [step.name for step in steps] == ["boolean"]:
+            self._flag(inner, steps, frame)
         elif steps or not is_plain(child):
             self._filtered(inner, steps, frame, written=True)
         else:
             self.write("(")
             self.visit(child, frame)
             self.write(").encode('ascii')")
+
+    def _flag(self, inner: nodes.Expr, steps: tuple[nodes.Filter, ...], frame: Frame) -> None:
+        """`true` or `false` in place; the filter sees what is neither."""
+        yes, no = (self.environment.constant(nodes.Const(value), steps) for value in (True, False))
+        other = self.environment.filtering(steps, written=True, remembered=False)
+        self.write(f"({yes!r} if (flag := ")
+        self.visit(inner, frame)
+        self.write(f") is True else {no!r} if flag is False else {other}(flag))")
 
     def _filtered(
         self, inner: nodes.Expr, steps: tuple[nodes.Filter, ...], frame: Frame, *, written: bool
