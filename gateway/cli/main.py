@@ -158,7 +158,7 @@ def _rooms() -> Iterable[Any]:
     yield from (pohoda, pohoda_lists, safekeeping, starting, adding, platforms)
 
 
-_SELDOM = (20_000, 20, 50)
+_SELDOM = (10_000, 10, 10)
 """How seldom Python looks for circles: frozen records make none, and the looking costs a twentieth of the time."""
 
 

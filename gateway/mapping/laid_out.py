@@ -81,8 +81,10 @@ class Matcher:
         self._codec = codec
         self._end_tag = frame.end_tag.decode("ascii", "replace")
         self._tag = frame.end_tag
-        self._layout = deepcopy(known[0]) if known else Layout(frame.path[-1])
+        self._name = frame.path[-1]
+        self._layout = deepcopy(known[0]) if known else Layout(self._name)
         self._read = known[1] if known else None
+        self._is_of_another = known is not None
         self._learned = self._met = self._refused = 0
         self.is_of_use = True
 
@@ -124,15 +126,28 @@ class Matcher:
             raise NotCuttable
         return end + len(self._end_tag)
 
+    def _learn(self, elements: list[Element]) -> bool:
+        """Widen the layout; whether records are read by another one now. Raises NoLayout."""
+        try:
+            is_new = self._layout.learn(elements)
+        except NoLayout:
+            if not self._is_of_another:
+                raise
+            # the input before was laid out otherwise, by another shop perhaps
+            self._layout, self._read, self._is_of_another = Layout(self._name), None, False
+            is_new = self._layout.learn(elements)
+        if self._met < _FIRST or not (is_new or self._read is None):
+            return False
+        self._learned += 1
+        self._read = self._layouts.written(self._layout)
+        return True
+
     def _look_back(self, met: int, refused: int, elements: list[Element]) -> None:
         """Learn from a chunk in which records were refused, and ask whether this is worth while."""
         self._met += met
         if elements and self._learned < _MOST_TIMES:
             try:
-                is_new = self._layout.learn(elements)
-                if self._met >= _FIRST and (is_new or self._read is None):
-                    self._learned += 1
-                    self._read = self._layouts.written(self._layout)
+                if self._learn(elements):
                     return
             except NoLayout:
                 self.is_of_use = False

@@ -38,6 +38,15 @@ def test_all_records_are_read_by_the_layout_of_the_input_before(small: Mapping) 
     assert read_alike(small, orders(*MANY)) == (12, 12)
 
 
+def test_an_input_that_is_laid_out_otherwise_has_its_own_layout(small: Mapping) -> None:
+    read_alike(small, orders(*MANY))
+    name, country = "<NAME>Jana {}</NAME>", "<COUNTRY>CZ</COUNTRY>"
+    other = [
+        each.replace(country, "").replace(name.format(n), country + name.format(n)) for n, each in enumerate(MANY)
+    ]
+    assert read_alike(small, orders(*other)) == (12, 12)
+
+
 def test_a_small_input_is_not_worth_a_layout(small: Mapping) -> None:
     INPUT.write_text(orders(*MANY), encoding="utf-8")
     assert laid_out_share(small, INPUT) == (0, 12)
