@@ -91,7 +91,7 @@ class Matcher:
     def records(self, chunk: Chunk, parsed: Callable[[], list[Element]]) -> Iterator[Found | None]:
         """The records of a chunk; None for one that is to be read as an element.
 
-        parsed: the elements of the chunk. Raises what that raises, before a record is given that it is needed for.
+        parsed: the elements of the chunk. Raises what that raises, before any record of it is given.
         """
         read = self._read
         try:
@@ -103,21 +103,27 @@ class Matcher:
             yield from (None for _ in elements)
             self._look_back(len(elements), len(elements), elements)
             return
-        at = refused = count = 0
-        end, lines = len(text), Lines(text, chunk.line + 1)
+        found, refused = self._found(read, text, chunk.line + 1)
+        if refused:
+            parsed()  # raises, before any record is given, where the chunk is not well-formed
+        yield from found
+        self._look_back(len(found), refused, parsed() if refused else [])
+
+    def _found(self, read: Read, text: str, first_line: int) -> tuple[list[Found | None], int]:
+        """The records of a chunk, and how many of them could not be read so. Raises NotCuttable."""
+        found: list[Found | None] = []
+        at, end, lines, refused = 0, len(text), Lines(text, first_line), 0
         while at < end:
             start = text.find("<", at)
-            count += 1
             try:
                 values, at = read(text, start)
             except (Doubt, Unreadable, TypeError, ValueError, ArithmeticError):
-                parsed()
-                refused += 1
                 at = self._behind(text, start)
-                yield None
+                refused += 1
+                found.append(None)
             else:
-                yield values, partial(lines.at, start)
-        self._look_back(count, refused, parsed() if refused else [])
+                found.append((values, partial(lines.at, start)))
+        return found, refused
 
     def _behind(self, text: str, start: int) -> int:
         """Where a record ends that could not be read. Raises NotCuttable."""

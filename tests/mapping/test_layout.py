@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -136,12 +136,13 @@ def test_one_odd_record_keeps_none_of_the_others_from_being_read_so(small: Mappi
         "<B>",
     ],
 )
-def test_what_is_not_well_formed_is_told_as_ever(small: Mapping, spoiled: str) -> None:
+@pytest.mark.parametrize("size", [200, 2500])
+def test_what_is_not_well_formed_is_told_as_ever(small: Mapping, spoiled: str, size: int) -> None:
     INPUT.write_text(orders(*MANY, order("x", OTHER=spoiled), *MANY), encoding="utf-8")
     with by_layout():
-        small_known = quickly(small, INPUT, 200, worth=0)
-    assert small_known == surely(small, INPUT)
-    assert small_known[-1][0].code in ("S001", "S002", "S004", "S005")
+        told = quickly(small, INPUT, size, worth=0)
+    assert told == surely(small, INPUT)
+    assert told[-1][0].code in ("S001", "S002", "S004", "S005")
 
 
 def test_an_export_of_which_every_record_is_odd_is_read_as_elements(small: Mapping) -> None:
@@ -180,6 +181,29 @@ def exports(draw: st.DrawFn) -> str:
 @STEADY
 def test_any_export_is_read_alike(here: Path, small: Mapping, content: str, size: int) -> None:
     INPUT.write_text(content, encoding="utf-8")
+    sure = surely(small, INPUT)
+    with by_layout(size):
+        assert quickly(small, INPUT, size, worth=0) == sure
+
+
+BITS = (
+    *(b"<", b">", b"/", b"&", b";", b"!", b"--", b"]]>", b"<![CDATA[", b"<!--", b"-->", b"</ORDER>", b"<ORDER>"),
+    *(b" ", b"\n", b"\r", b"\t", b"\x00", b"\xff", b"\xc3", b"\xc2\xa0", b"&amp;", b"&#38;", b"&#0;", b"&nbsp;"),
+    *(b"<?x?>", b"<X/>", b" a='1'", b"</ITEM>", b"<ITEM>", b"<NAME/>", b"<CODE>", b"</CODE>", b"", b"", b""),
+)
+change = st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 3), st.sampled_from(BITS))
+
+
+@given(changes=st.lists(change, min_size=1, max_size=3), size=st.sampled_from((300, 2500)))
+@settings(STEADY, max_examples=300)
+def test_any_spoiled_export_is_read_alike(
+    here: Path, small: Mapping, changes: list[tuple[float, int, bytes]], size: int
+) -> None:
+    data = orders(*MANY).encode()
+    for place, taken, put in changes:
+        at = int(place * len(data))
+        data = data[:at] + put + data[at + taken :]
+    INPUT.write_bytes(data)
     sure = surely(small, INPUT)
     with by_layout(size):
         assert quickly(small, INPUT, size, worth=0) == sure
