@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gateway import library
+from gateway.cli.beside import beside
 from gateway.cli.files import SUFFIXES, descriptions_below, files_below, files_of_site, root_of, site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
@@ -99,12 +100,16 @@ def _check_site(session: Session) -> Iterator[_Result]:
     """The whole site; what is wrong in a file is told there and not once more by the routes that use it."""
     config: _Result | None = None
     site = site_of(session)
-    if session.config_path.exists() or session.config_path != Path("config.yaml"):
-        config = check_config(session)
     look = _Look(site)
-    files = [look.at(path) for folder in SUFFIXES for path in files_of_site(folder, site)]
-    places = library.search_path("mappings", site)
-    files += [look.at(path) for place in places for path in descriptions_below(place)]
+    paths = [path for folder in SUFFIXES for path in files_of_site(folder, site)]
+    paths += [path for place in library.search_path("mappings", site) for path in descriptions_below(place)]
+    templates = [path for path in paths if path.suffix == ".j2"]
+    with beside(lambda: [look.at(path) for path in templates]) as looked_at:
+        if session.config_path.exists() or session.config_path != Path("config.yaml"):
+            config = check_config(session)
+        others = {path: look.at(path) for path in paths if path.suffix != ".j2"}
+        found = others | dict(zip(templates, looked_at(), strict=True))
+    files = [found[path] for path in paths]
     if config is not None:
         told = {problem for _, _, found in files for problem in found}
         yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
