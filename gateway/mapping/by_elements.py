@@ -65,6 +65,10 @@ class ByElements:
             self._script.write(f"{raw} = None if x is None else deep(x) if len(x) else x.text")
         return raw
 
+    def own_text(self, row: Wanted) -> str | None:
+        """The plan finds it."""
+        return None
+
     @contextmanager
     def each_row(self, node: Wanted, row: Wanted, rows: str, *, alone: bool) -> Iterator[tuple[str, str]]:
         """See Finder."""

@@ -39,6 +39,7 @@ class ByLayout:
         self._layout = layout
         self._raw: dict[Wanted, Places] = {}
         self._rows: dict[Wanted, tuple[str, list[Path]]] = {}
+        self._own: dict[Wanted, str] = {}
 
     def begin(self, script: Script, root: Wanted) -> None:
         """Write the matching of the whole record."""
@@ -92,6 +93,12 @@ class ByLayout:
             raise NoLayout
         return texts[(name,)]
 
+    def own_text(self, row: Wanted) -> str | None:
+        """What is between the tags of a row that has no children."""
+        if row not in self._own:
+            raise NoLayout
+        return self._own[row]
+
     @contextmanager
     def each_row(self, node: Wanted, row: Wanted, rows: str, *, alone: bool) -> Iterator[tuple[str, str]]:
         """See Finder. Each row is taken apart, but for one that stood in another record already."""
@@ -99,6 +106,10 @@ class ByLayout:
         found, texts = self._rows.get(node, ("()", []))
         names = {path: script.name("r") for path in texts}
         self._bind(row, names)
+        if () in names:
+            self._own[row] = names[()]
+        elif node not in self._rows:
+            self._own[row] = _NO_TEXT
         left_out, taken = "continue", f"{rows}.append({{values}})"
         with script.block(f"for e in {found}:"):
             if alone:

@@ -52,6 +52,9 @@ class Finder(Protocol):
     def raw(self, node: Wanted, name: str) -> str:
         """Write the reading of the raw text of a child; gives its name, NO_TEXT where there never is one."""
 
+    def own_text(self, row: Wanted) -> str | None:
+        """The name of the raw text of a row itself; None where the ordinary plan is to find it."""
+
     def each_row(self, node: Wanted, row: Wanted, rows: str, *, alone: bool) -> AbstractContextManager[RowEnds]:
         """Write the loop over rows, within which a level reads one into the list `rows`.
 
@@ -81,7 +84,7 @@ def stays_inside(level: LevelReader) -> bool:
     levels = [level, *(block.level for _, blocks in level.rows for block in blocks)]
     paths = [each.plan.path(slot) for each in levels for slot in range(1, each.plan.size)]
     plain = [re.sub(r"(?:^|/)@[\w.:-]+$|\[[0-9]+\]|(?<![\w:])[\w.-]+:(?=\w)", "", path) for path in paths]
-    return all(steps_of(path or "A") is not None for path in plain)
+    return all(path in ("", ".") or steps_of(path) is not None for path in plain)
 
 
 class _Level:
@@ -246,6 +249,8 @@ class _Level:
         place = self.wanted.value(slot)
         if place is not None:
             return self._finder.raw(*place)
+        if self._plan.path(slot) == "." and (own := self._finder.own_text(self.wanted.root)) is not None:
+            return own
         raw, text = self._script.name("r"), self._script.constant("text", self._plan.text(slot))
         self._script.write(f"{raw} = {text}({self._scanned()})")
         return raw

@@ -92,6 +92,35 @@ def test_more_or_fewer_rows_are_the_same_layout(small: Mapping) -> None:
     assert read_alike(small, orders(*rows)) == (5, 5)
 
 
+FEED = """\
+version: 1
+kind: product
+key: sku
+source: {format: xml, record: /SHOP/ITEM}
+fields:
+  sku: CODE
+  name: NAME
+  images: {each: IMG, fields: {url: .}}
+"""
+
+
+def test_rows_of_texts_alone_are_read_by_the_layout(here: Path) -> None:
+    images = (
+        "",
+        "<IMG>https://shop.example.cz/1.jpg</IMG>",
+        "<IMG> https://shop.example.cz/2.jpg?a=1&amp;b=2 </IMG>",
+    )
+    items = [
+        f"<ITEM><CODE>{n}</CODE><NAME>Deka</NAME>{images[n % 3] * (1 + n % 2)}<IMG/></ITEM>\n" for n in range(12)
+    ]
+    assert read_alike(loaded(FEED), "<SHOP>\n" + "".join(items) + "</SHOP>") == (12, 12)
+
+
+def test_rows_with_children_are_read_as_elements_for_their_whole_text(here: Path) -> None:
+    items = [f"<ITEM><CODE>{n}</CODE><NAME>Deka</NAME><IMG><A>x</A></IMG></ITEM>\n" for n in range(12)]
+    assert read_alike(loaded(FEED), "<SHOP>\n" + "".join(items) + "</SHOP>") == (0, 12)
+
+
 # -- what is not
 
 
