@@ -11,6 +11,9 @@ MOST = 2048
 MOST_ROWS = 1024
 """Rows of one list that are remembered."""
 
+LONGEST_ROW = 600
+"""Characters that the texts of such a row may have together."""
+
 LONGEST = 120
 """Characters that such a text may have, so that what is kept is bounded."""
 
@@ -41,7 +44,9 @@ class RememberedRows(dict[Any, Any]):
     """
 
     def keep(self, texts: tuple[str | None, ...], values: Any) -> Any:
-        """Remember a row; gives its values."""
+        """Remember a row, if it is no long one; gives its values."""
+        if len("".join(filter(None, texts))) > LONGEST_ROW:
+            return values
         if len(self) >= MOST_ROWS:
             self.clear()
         self[texts] = values

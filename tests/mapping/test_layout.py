@@ -337,3 +337,5 @@ def test_what_is_remembered_of_rows_is_bounded() -> None:
     for number in range(MOST_ROWS * 2 + 1):
         known.keep((str(number),), {})
     assert len(known) <= MOST_ROWS
+    known.keep(("x" * 400, None, "y" * 201), {})
+    assert ("x" * 400, None, "y" * 201) not in known
