@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 
 from gateway.documents import Row
+from gateway.mapping.generated import NO_TEXT
 from gateway.mapping.layout import Layout, NoLayout, Shape
 from gateway.mapping.plain_text import resolved
 from gateway.mapping.plan import Plan
@@ -18,7 +19,6 @@ from gateway.mapping.remembered import RememberedRows
 from gateway.mapping.script import Script
 from gateway.mapping.wanted import Wanted
 
-_NO_TEXT = "None"
 _BLANK = "[ \t\n]*+"
 _TEXT = "[^<]*+"
 _CLEAR = "([^<&]*+)"
@@ -109,7 +109,7 @@ class ByLayout:
         if () in names:
             self._own[row] = names[()]
         elif node not in self._rows:
-            self._own[row] = _NO_TEXT
+            self._own[row] = NO_TEXT
         left_out, taken = "continue", f"{rows}.append({{values}})"
         with script.block(f"for e in {found}:"):
             if alone:
@@ -138,7 +138,7 @@ class ByLayout:
         for name, child in node.below.items():
             path = (*above, name)
             if not child.below and not child.many:
-                self._raw[node][(name,)] = found.get(path, _NO_TEXT)
+                self._raw[node][(name,)] = found.get(path, NO_TEXT)
             elif not child.many:
                 self._bind(child, found, path)
 

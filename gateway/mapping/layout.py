@@ -54,8 +54,8 @@ class Shape:
         children = [(name, self.is_optional(name), child.signature()) for name, child in self.below.items()]
         return (self.repeated, self.bare, children)
 
-    def learn(self, element: Element, depth: int = 1) -> int:
-        """Widen it by an element; gives the number of names that are new. Raises NoLayout."""
+    def learn(self, element: Element, depth: int = 1) -> None:
+        """Widen it by an element. Raises NoLayout."""
         text = element.text
         if element.attrib or depth > _DEEPEST:
             raise NoLayout
@@ -64,22 +64,23 @@ class Shape:
             self._texts = self._texts or bool(text and not text.isspace())
             if self._texts and self.below:
                 raise NoLayout
-            return 0
+            return
         if self._texts or any(each and not each.isspace() for each in (text, *(child.tail for child in element))):
             raise NoLayout
         names = [(str(name), len(list(group))) for name, group in groupby(element, key=_tag)]
-        found = self._arrange([name for name, _ in names])
+        self._arrange([name for name, _ in names])
         self._full += 1
         for name, count in names:
             self.below[name].holders += 1
             self.below[name].repeated |= count > 1
-        return found + sum(self.below[_tag(child)].learn(child, depth + 1) for child in element)
+        for child in element:
+            self.below[_tag(child)].learn(child, depth + 1)
 
-    def _arrange(self, names: list[str]) -> int:
+    def _arrange(self, names: list[str]) -> None:
         """Bring the names into one order with those that were met. Raises NoLayout where there is none."""
         if len(set(names)) != len(names):
             raise NoLayout
-        order, at, found = list(self.below), -1, 0
+        order, at = list(self.below), -1
         for name in names:
             if name in self.below:
                 place = order.index(name)
@@ -89,10 +90,8 @@ class Shape:
             else:
                 at += 1
                 order.insert(at, name)
-                found += 1
-        if found:
+        if len(order) > len(self.below):
             self.below = {name: self.below.get(name) or Shape() for name in order}
-        return found
 
 
 class Layout:
@@ -101,7 +100,6 @@ class Layout:
     def __init__(self, name: str) -> None:
         self.name = name
         self.shape = Shape()
-        self._names = 1
 
     def learn(self, records: Iterable[Element]) -> bool:
         """Widen it by these; whether it is another one now. Raises NoLayout."""
@@ -109,8 +107,9 @@ class Layout:
         for record in records:
             if record.tag != self.name:
                 raise NoLayout
-            self._names += self.shape.learn(record)
-        if self._names > _MOST_NAMES or self.name in _names_below(self.shape):
+            self.shape.learn(record)
+        names = _names_below(self.shape)
+        if len(names) >= _MOST_NAMES or self.name in names:
             raise NoLayout
         return self.shape.signature() != before
 
@@ -122,6 +121,6 @@ def _tag(element: Element) -> str:
     return element.tag
 
 
-def _names_below(shape: Shape) -> set[str]:
-    names = set(shape.below)
-    return names.union(*(_names_below(child) for child in shape.below.values()))
+def _names_below(shape: Shape) -> list[str]:
+    """The name of each place below, so that one stands there as often as it has a place."""
+    return [*shape.below, *(name for child in shape.below.values() for name in _names_below(child))]

@@ -17,8 +17,8 @@ _CODECS = {
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _BEYOND = re.compile(b"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-_REFERENCE_BYTES = re.compile(rb"&(?:(?:amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));")
-_REFERENCE = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));")
+_FORM = r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));"
+_REFERENCE, _REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
 
 
 class NotPlain(Exception):
@@ -103,11 +103,9 @@ def _check_references(data: bytes) -> None:
         found = _REFERENCE_BYTES.match(data, at)
         if found is None:
             raise NotPlain
-        decimal, hexadecimal = found.groups()
-        if decimal or hexadecimal:
-            number = int(decimal) if decimal else int(hexadecimal, 16)
-            if not (number in (9, 10, 13) or 0x20 <= number <= 0xD7FF or 0xE000 <= number <= 0xFFFD):
-                raise NotPlain
+        name, decimal, hexadecimal = found.groups()
+        if not name and not _is_allowed(_number(decimal, hexadecimal)):
+            raise NotPlain
         at = found.end()
 
 
@@ -115,4 +113,14 @@ def _character(match: re.Match[str]) -> str:
     name, decimal, hexadecimal = match.groups()
     if name:
         return _NAMED[name]
-    return chr(int(decimal) if decimal else int(hexadecimal, 16))
+    return chr(_number(decimal, hexadecimal))
+
+
+def _number(decimal: str | bytes | None, hexadecimal: str | bytes | None) -> int:
+    """The number of the character that a reference names one way or the other."""
+    return int(decimal) if decimal else int(hexadecimal or "", 16)
+
+
+def _is_allowed(number: int) -> bool:
+    """Whether XML 1.0 allows the character (section 2.2); those beyond 16 bits are left to the parser."""
+    return number in (9, 10, 13) or 0x20 <= number <= 0xD7FF or 0xE000 <= number <= 0xFFFD

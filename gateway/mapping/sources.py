@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -34,7 +34,7 @@ from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, ref
 from gateway.mapping.paths import Element, children, local_name
 
 if TYPE_CHECKING:
-    from gateway.mapping.laid_out import Layouts
+    from gateway.mapping.laid_out import Found, Layouts
     from gateway.mapping.levels import Values
 
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
@@ -242,12 +242,8 @@ class XmlRecords(Records):
 
     def __iter__(self) -> Iterator[Element]:
         """Yield the records. Raises SourceProblems, possibly after some."""
-        for element, _, _ in self._taken(None):
+        for element, _, _ in self.read_by(None):
             yield element if element is not None else self.present()
-
-    def read_by(self, layouts: Layouts) -> Iterator[Taken]:
-        """See Records."""
-        return self._taken(layouts)
 
     def present(self) -> Element:
         """See Records."""
@@ -255,7 +251,8 @@ class XmlRecords(Records):
             raise LookupError
         return self._parsed()[self._kept[2]]
 
-    def _taken(self, layouts: Layouts | None) -> Iterator[Taken]:
+    def read_by(self, layouts: Layouts | None) -> Iterator[Taken]:
+        """See Records; without layouts, all of them as elements."""
         if self._part is not None:
             yield from self._in_chunks(layouts)
             return
@@ -283,17 +280,16 @@ class XmlRecords(Records):
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
                 if matcher is None or not matcher.is_of_use or self.namespaces:
-                    for index, element in enumerate(parsed()):
-                        self._kept = frame, chunk, index
-                        yield element, None, self.line(element)
+                    by_layout: Iterable[Found | None] = repeat(None, len(parsed()))
                 else:
-                    for index, found in enumerate(matcher.records(chunk, parsed)):
-                        self._kept = frame, chunk, index
-                        if found is None:
-                            element = parsed()[index]
-                            yield element, None, self.line(element)
-                        else:
-                            yield None, *found
+                    by_layout = matcher.records(chunk, parsed)
+                for index, found in enumerate(by_layout):
+                    self._kept = frame, chunk, index
+                    if found is not None:
+                        yield None, *found
+                    else:
+                        element = parsed()[index]
+                        yield element, None, self.line(element)
         self._kept = None
 
     def _one_by_one(self) -> Iterator[Element]:

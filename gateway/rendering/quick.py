@@ -193,7 +193,7 @@ class QuickLanguage(jinja2.Environment):
         self._is_clean = charset.is_clean
         self.desk = QuickDesk(charset, lookups, vat_rates)
         self.joined = self.desk.joined
-        self.assured: frozenset[int] = frozenset()
+        self.assured: Set[int] = frozenset()
         self._names: dict[object, str] = {}
         self._made: dict[str, Remembered | Callable[[Any], Any]] = {}
         self.globals.clear()
@@ -245,9 +245,9 @@ class QuickLanguage(jinja2.Environment):
 
         return make
 
-    def function(self, tree: nodes.Template, *, assured: Set[int] = frozenset()) -> QuickRecord:
+    def function(self, tree: nodes.Template, *, assured: Set[int]) -> QuickRecord:
         """The function of a flat tree. assured: the ids of the names in it that are surely set."""
-        self.assured = frozenset(assured)
+        self.assured = assured
         tree.set_environment(self)
         code = self.compile(tree, name="record", filename="<quick record>")
         namespace: dict[str, Any] = {"environment": self, "__file__": "<quick record>", **self._made}
