@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -28,19 +28,30 @@ EXIT_CODES = (
     "5 some exchanges failed, 6 an endpoint could not be reached, 7 the spool is in use, 130 interrupted."
 )
 
+_HELP = "Moves e-shop and marketplace orders into accounting programs as checked files, and says what is wrong."
+
 _INTERRUPTED = 130
 # Typer brings its own copy of click since 0.26; before, it is the installed one.
 _Told: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
-app = typer.Typer(
-    name="gateway",
-    help="Moves e-shop and marketplace orders into accounting programs as checked files, and says what is wrong.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=True,
-)
+_COMMANDS = {
+    "author": ("init",),
+    "checking": ("check",),
+    "testing": ("test",),
+    "workbench": ("try", "trace"),
+    "comparing": ("diff",),
+    "converting": ("convert",),
+    "explaining": ("explain", "schema"),
+    "operate": ("run", "status", "show", "retry", "hold", "release", "resend", "resync", "adopt", "forget"),
+    "connect": ("probe", "trust-host"),
+    "pohoda": ("pohoda-ini",),
+    "pohoda_lists": ("pohoda-lists",),
+    "safekeeping": ("backup", "restore"),
+    "starting": ("new",),
+    "adding": ("add",),
+    "platforms": ("platforms",),
+}
+"""The files of the commands, in the order of the help, and what each of them has."""
 
 
 @dataclass
@@ -71,7 +82,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def common(
     context: typer.Context,
     config: Annotated[
@@ -120,9 +130,39 @@ def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
     return front + rest
 
 
-def _valued() -> frozenset[str]:
-    """The options of all commands that have a value, as they are written."""
-    commands: list[Any] = list(typer.main.get_group(app).commands.values())
+def _named(words: list[str]) -> str | None:
+    """The first word of a command line that is no global option."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word not in _GLOBAL and not word.startswith("--config="):
+            return word
+        at += 2 if _GLOBAL.get(word) else 1
+    return None
+
+
+def _commands_for(words: list[str]) -> Any:
+    """The commands, as far as they are needed for a command line: reading them all takes a while."""
+    named = _named(words)
+    files = [file for file, commands in _COMMANDS.items() if named in commands] or [*_COMMANDS]
+    app = typer.Typer(
+        name="gateway",
+        help=_HELP,
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=True,
+    )
+    app.callback()(common)
+    for file in files:
+        import_module(f"gateway.cli.{file}").register(app)
+    return typer.main.get_command(app)
+
+
+def _valued(group: Any) -> frozenset[str]:
+    """The options of commands that have a value, as they are written."""
+    commands: list[Any] = list(group.commands.values())
     for command in commands:
         commands += getattr(command, "commands", {}).values()  # those below `new`
     return frozenset(
@@ -134,43 +174,18 @@ def _valued() -> frozenset[str]:
     )
 
 
-def _rooms() -> Iterable[Any]:
-    """The files of the commands, in the order of the help."""
-    from gateway.cli import (
-        adding,
-        author,
-        checking,
-        comparing,
-        connect,
-        converting,
-        explaining,
-        operate,
-        platforms,
-        pohoda,
-        pohoda_lists,
-        safekeeping,
-        starting,
-        testing,
-        workbench,
-    )
-
-    yield from (author, checking, testing, workbench, comparing, converting, explaining, operate, connect)
-    yield from (pohoda, pohoda_lists, safekeeping, starting, adding, platforms)
-
-
 _SELDOM = (10_000, 10, 10)
 """How seldom Python looks for circles: frozen records make none, and the looking costs a twentieth of the time."""
 
 
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
-    if not app.registered_commands:
-        for room in _rooms():
-            room.register(app)
     debug = "--debug" in sys.argv
     gc.set_threshold(*_SELDOM)
+    words = sys.argv[1:]
     try:
-        code = app(_global_first(sys.argv[1:], _valued()), prog_name="gateway", standalone_mode=False)
+        group = _commands_for(words)
+        code = group.main(_global_first(words, _valued(group)), prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:
             _end("gateway: interrupted", _INTERRUPTED, debug=False)
         _leave(code)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class AskModel(BaseModel):
     """What is asked for, whom, and how much at a time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     target: str = Field(description="the target whose program is asked, such as `pohoda`")
     template: str = Field(description="the template of the request, such as `pohoda-ask/request-stock`")
@@ -39,7 +39,7 @@ class AskModel(BaseModel):
 class PrintModel(BaseModel):
     """Whose invoices are printed, by whom."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     target: str = Field(description="the target whose program prints, such as `pohoda`")
     template: str = Field(default="pohoda-ask/request-print", description="the template of the request")

@@ -40,7 +40,7 @@ _PERCENT_OR_NONE = WithJsonSchema(
 class OffersModel(BaseModel):
     """What a target is told of products, stock and prices, and when."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     mode: Mode = Field(
         default="changes", description="`changes` ships what changed, `full` a file with everything each time"

@@ -62,7 +62,7 @@ Number = Annotated[int, WithJsonSchema({"type": "integer"})]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, populate_by_name=True)
 
 
 class LoginModel(_Strict):

@@ -35,7 +35,7 @@ class EndpointOptions(BaseModel):
     has_lists: ClassVar[bool] = False
     answered_by: ClassVar[str] = "pohoda/response"
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class TransferOptions(EndpointOptions):
@@ -123,7 +123,7 @@ class Outcome(StrEnum):
 class AfterWork(BaseModel):
     """What happens to an input at its source once the gateway has it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     action: Literal["delete", "move", "keep"] = Field(description="delete it, move it into `folder`, or leave it")
     folder: str | None = Field(

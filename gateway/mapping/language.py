@@ -46,7 +46,7 @@ Rows = dict[str, Scalar | None]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class SectionModel(_Strict):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from gateway.diagnostics import Span
 from gateway.mapping.paths import Element, local_name
@@ -94,7 +94,8 @@ class SourceLines:
             if text is None:
                 return None
             start = max(0, _tag_column(text, tag) + len(tag)) if number == line else 0
-            for written in (value, escape(value), escape(value, {'"': "&quot;"})):
+            escaped = escape(value, quote=False)
+            for written in (value, escaped, escaped.replace('"', "&quot;")):
                 at = text.find(written, start)
                 if at >= 0:
                     return number, at + 1, len(written), text

@@ -49,7 +49,8 @@ def flat(chain: list[Part], parts: Mapping[str, Part], name: str) -> nodes.Templ
     for part in chain:
         if not all(isinstance(node, _HARMLESS) or _is_text(node) for node in part.tree.body):
             raise NotFlat  # a `set` outside of the blocks
-        if part is not owner and any(isinstance(node, _NAMING) for node in part.tree.body):
+        names = part is not owner and any(isinstance(node, _NAMING) for node in part.tree.body)
+        if names and not _stands_alone(block):
             raise NotFlat  # what is extended may name something else alike, and its name counts
     flattener = _Flattener(parts)
     body = flattener.body(copied(block.body), flattener.macros_of(owner))
@@ -63,6 +64,12 @@ def flat(chain: list[Part], parts: Mapping[str, Part], name: str) -> nodes.Templ
 
 def _block_of(part: Part, name: str) -> nodes.Block | None:
     return next((block for block in part.tree.find_all(nodes.Block) if block.name == name), None)
+
+
+def _stands_alone(block: nodes.Block) -> bool:
+    """Whether a block reads nothing that a file could name."""
+    includes = next(block.find_all(nodes.Include), None) is not None
+    return not includes and {name.name for name in names_in(block)} <= set(VISIBLE)
 
 
 def _is_text(node: nodes.Node) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -111,6 +112,7 @@ class TemplateLanguage(jinja2.Environment):
         self.write_text = desk.write
         self.join_text = desk.join
         self._compiled: dict[str, jinja2.Template] = {}
+        self._compiling = RLock()
         self.globals.clear()
         self.filters: dict[str, Callable[..., Any]] = {
             name: partial(entry.call, desk) for name, entry in FILTERS.items()
@@ -126,7 +128,8 @@ class TemplateLanguage(jinja2.Environment):
         """A compiled file; every rendering asks for the envelope and the imports, so this must be quick."""
         found = self._compiled.get(name)  # type: ignore[arg-type]  # a template is never a key
         if found is None:
-            found = super().get_template(name, parent, globals)
+            with self._compiling:  # sites are numbered one after the other
+                found = super().get_template(name, parent, globals)
             self._compiled[str(found.name)] = found
         return found
 

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
-from gateway.library import find, names, search_path, similar
+from gateway.library import find, names, search_path, shipped, similar
 from gateway.yamlfile import shorten
 
 FOLDER = "templates"
@@ -16,11 +16,15 @@ SUFFIX = ".xml.j2"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One file: `name` as templates write it (`pohoda/order.xml.j2`), `path` as people are shown it."""
+    """One file: `name` as templates write it (`pohoda/order.xml.j2`), `path` as people are shown it.
+
+    is_shipped: it came with the gateway.
+    """
 
     name: str
     path: str
     text: str
+    is_shipped: bool = False
 
     def span(self, line: int, word: str | None = None) -> Span:
         """A line of the file, with the first occurrence of the word under the caret."""
@@ -59,7 +63,7 @@ class Sources:
         for place in self._places:
             path = place / name
             if path.is_file():
-                return Source(name, shorten(path), _text(path))
+                return Source(name, shorten(path), _text(path), is_shipped=place == shipped() / FOLDER)
         return None
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import InvalidOperation
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -77,8 +77,6 @@ class Template:
         self._language = language
         self._quick = cache(quick)
         self._closing: bytes | None = None
-        self._compiled = language.get_template(name + SUFFIX)
-        self._gathered = {block: _gathering(blocks) for block, blocks in self._compiled.blocks.items()}
 
     def head(self, pack: str) -> str:
         """What stands before the first record of a pack: XML declaration and the opening of the envelope."""
@@ -107,15 +105,9 @@ class Template:
     def envelope(self, pack: str) -> tuple[bytes, bytes]:
         """The bytes of head and tail. Raises RecordProblems as `head` does."""
         if self._closing is None:
-            self._closing = self.encode(self.tail())
-        quick = self._quick("head")
-        if quick is not None:
-            try:
-                visible = {"settings": self.settings, "identity": Identity(pack=pack, item="", origin="")}
-                return quick(visible), self._closing
-            except TROUBLE:
-                pass  # rendered below, where problems get their words
-        return self.encode(self.head(pack)), self._closing
+            self._closing = self._part("tail", Identity("", "", "")) or self.encode(self.tail())
+        opening = self._part("head", Identity(pack=pack, item="", origin=""))
+        return opening or self.encode(self.head(pack)), self._closing
 
     def whole(self, document: msgspec.Struct, identity: Identity) -> Rendered:
         """One document in a pack of its own: the ordinary rendering of the template."""
@@ -141,15 +133,31 @@ class Template:
         notes = tuple(note.at(record=record) for note in recorder.notes)
         return Rendered(self.encode(text), self.encoding, notes)
 
+    def _part(self, block: str, identity: Identity) -> bytes | None:
+        """A part of the envelope; None where the ordinary rendering is to write it."""
+        quick = self._quick(block)
+        if quick is None:
+            return None
+        try:
+            return quick({"settings": self.settings, "identity": identity})
+        except TROUBLE:
+            return None  # rendered the ordinary way, where problems get their words
+
+    @cached_property
+    def _ordinary(self) -> tuple[jinja2.Template, dict[str, Callable[[Context], Iterator[str]]]]:
+        """The compiled template, and its blocks with their pieces joined where they are made."""
+        compiled = self._language.get_template(self.name + SUFFIX)
+        return compiled, {block: _gathering(blocks) for block, blocks in compiled.blocks.items()}
+
     def _run(self, without: tuple[str, ...], visible: dict[str, Any]) -> str:
         """The ordinary rendering, with some blocks of the envelope left blank."""
-        context = self._compiled.new_context(visible)
-        for name, gather in self._gathered.items():
-            # the pieces of a block are joined where they are made; the block itself stays for `super()`
-            context.blocks[name].insert(0, gather)
+        compiled, gathered = self._ordinary
+        context = compiled.new_context(visible)
+        for name, gather in gathered.items():
+            context.blocks[name].insert(0, gather)  # the block itself stays for `super()`
         for block in without:
             context.blocks[block] = [_nothing]
-        return "".join(self._compiled.root_render_func(context))
+        return "".join(compiled.root_render_func(context))
 
     def _failure(self, error: Exception) -> Problem:
         """The problem of an expression that broke on this document, at its template line."""
@@ -190,8 +198,8 @@ def load(
         raise ProblemsFound(problems)
     encoding = str(getattr(bound, "encoding", "utf-8"))
     language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates))
-    if faults := draft.compile(language):
-        raise ProblemsFound(faults)
+    if not draft.is_shipped and (faults := draft.compile(language)):
+        raise ProblemsFound(faults)  # what is shipped compiles, and does so when it is needed
     return Template(
         draft.name.removesuffix(SUFFIX),
         _version(draft.sources.used(), bound, tables),
@@ -245,6 +253,11 @@ class Draft:
     def parts(self) -> Mapping[str, Part]:
         """All files of the template, by name."""
         return self._parts
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether all of its files came with the gateway, whose tests compile them."""
+        return all(part.source.is_shipped for part in self._parts.values())
 
     def faults(self) -> tuple[Problem, ...]:
         """What is wrong with the template itself, whatever its settings will be."""

@@ -63,7 +63,7 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class RowModel(_Strict):

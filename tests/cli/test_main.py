@@ -101,6 +101,16 @@ def test_help_names_every_command_and_every_exit_code(gateway: Gateway) -> None:
     )
 
 
+def test_every_file_has_the_commands_that_it_is_said_to_have() -> None:
+    # given a command line that names no command, for which all files are read
+    everything = cli._commands_for(["--help"]).commands
+    # then those of the table are there, and each file gives its own alone
+    assert sorted(everything) == sorted(name for names in cli._COMMANDS.values() for name in names)
+    for names in cli._COMMANDS.values():
+        for name in names:
+            assert [*cli._commands_for(["--quiet", "-c", "check", name]).commands] == [*names]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_the_exit_codes(gateway: Gateway, command: str) -> None:
     outcome = gateway(command, "--help")

@@ -164,6 +164,19 @@ def test_the_envelope_is_rendered_alike(pohoda: list[Template], pack: str) -> No
         assert _problems_or(template.envelope, pack) == _problems_or(_envelope, template, pack)
 
 
+def test_what_is_shipped_is_compiled_the_ordinary_way_when_that_is_needed(lay: Lay) -> None:
+    # given a shipped template and one of the site's own
+    shipped = load("pohoda/order", settings=SETTINGS, lookups=LOOKUPS)
+    own = load("mine/order", site=lay("{{ document.number }}"))
+    # then the shipped one has neither been compiled nor is it for a pack that has nothing unusual
+    assert (bool(shipped._language._compiled), bool(own._language._compiled)) == (False, True)
+    shipped.envelope("p"), shipped.record(order(), identity())
+    assert not shipped._language._compiled
+    # but for one that has
+    assert shipped.record(order(customer_note="\u2192"), identity()).notes
+    assert shipped._language._compiled
+
+
 def _envelope(template: Template, pack: str) -> tuple[bytes, bytes]:
     return template.encode(template.head(pack)), template.encode(template.tail())
 
