@@ -194,7 +194,8 @@ def _in_processes(conversion: Conversion, prepared: Prepared, parts: list[Part],
     """Every process converts each n-th part; the blocks come back in order.
 
     That a part begins between two records is known when the one before it was read to its end without a doubt:
-    so nothing is taken of a part before that. Raises NotCuttable where there is a doubt.
+    so nothing is taken of a part before that. Raises NotCuttable where there is a doubt, SourceProblems as reading
+    does.
     """
     # a copy of this process is ready at once; where that is not safe, a new one compiles everything for itself
     can_copy = sys.platform == "linux" and threading.active_count() == 1
@@ -210,6 +211,7 @@ def _in_processes(conversion: Conversion, prepared: Prepared, parts: list[Part],
             there.close()
             pipes.append(here)
             processes.append(process)
+        prepared[0].examine(conversion.source, shown_as=conversion.shown_as)  # while they work
         arrived = _Arrived(pipes)
         for number in range(len(parts)):
             while (block := arrived.next(number % workers)) is not None:

@@ -21,8 +21,8 @@ from gateway.mapping.wanted import Wanted
 
 _BLANK = "[ \t\n]*+"
 _TEXT = "[^<]*+"
-_CLEAR = "([^<&]*+)"
-_ANY = "([^<]*+)"
+_WANTED = "([^<]*+)"
+_GROUPS = "m.groups() if text.find('&', at, end) < 0 else resolved(m.groups())"
 
 Path = tuple[str, ...]
 Places = dict[Path, str]
@@ -49,34 +49,29 @@ class ByLayout:
         parts = _Parts(self._layout, root)
         found: Places = {}
         for pattern, texts, rows in parts.all:
-            # most texts have no references: an expression that refuses them saves looking for them
-            clear = script.constant("clear", re.compile(pattern).match)
-            match = script.constant("match", re.compile(pattern.replace(_CLEAR, _ANY)).match)
+            match = script.constant("match", re.compile(pattern).match)
             if rows is None:
                 names = {path: script.name("r") for path in texts}
-                listed = f"{''.join(f'{name}, ' for name in names.values())} = " if names else ""
-                script.write(f"m = {clear}(text, at)")
-                with script.block("if m is None:"):
-                    script.write(f"m = {match}(text, at)")
-                    script.write("if m is None: raise Doubt")
-                    script.write(f"{listed}resolved(m.groups())")
+                self._matched(match, "raise Doubt")
                 if names:
-                    script.write(f"else: {listed}m.groups()")
-                script.write("at = m.end()")
+                    script.write(f"{''.join(f'{name}, ' for name in names.values())} = {_GROUPS}")
+                script.write("at = end")
                 found |= names
             else:
                 name = script.name("l")
                 self._rows[rows] = name, texts
                 script.write(f"{name} = []")
                 with script.block("while True:"):
-                    script.write(f"m = {clear}(text, at)")
-                    with script.block("if m is None:"):
-                        script.write(f"m = {match}(text, at)")
-                        script.write("if m is None: break")
-                        script.write(f"{name}.append(resolved(m.groups()))")
-                    script.write(f"else: {name}.append(m.groups())")
-                    script.write("at = m.end()")
+                    self._matched(match, "break")
+                    script.write(f"{name}.append({_GROUPS})")
+                    script.write("at = end")
         self._bind(root, found)
+
+    def _matched(self, match: str, otherwise: str) -> None:
+        """Write the matching of an expression from where the last one ended."""
+        self._script.write(f"m = {match}(text, at)")
+        self._script.write(f"if m is None: {otherwise}")
+        self._script.write("end = m.end()")
 
     def walk(self, node: Wanted) -> None:
         """See Finder; a row is bound where its loop is written."""
@@ -237,7 +232,7 @@ class _Parts:
         if shape.is_text:
             if wanted is not None:
                 self._texts.append(path)
-            text = _TEXT if wanted is None else _CLEAR
+            text = _TEXT if wanted is None else _WANTED
             return f"{_BLANK}<{tag}(?:>{text}</{tag}>|{_BLANK}/>)"
         below = [
             self._inside(

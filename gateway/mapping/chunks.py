@@ -9,9 +9,11 @@ left to the ordinary way (NotCuttable); it alone words problems.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,14 +51,13 @@ class NotCuttable(Exception):
 class Frame:
     """What stands around the records.
 
-    start: the byte at which the first record begins; line: the number of lines before it. opening, closing: the
-    tags of the ancestors, on one line. end_tag: of a record. path: the local names from the root to a record.
+    start: the byte at which the first record begins. opening, closing: the tags of the ancestors, on one line.
+    end_tag: of a record. path: the local names from the root to a record.
     """
 
     path: tuple[str, ...]
     encoding: str
     start: int
-    line: int
     head: bytes
     opening: bytes
     closing: bytes
@@ -65,23 +66,21 @@ class Frame:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some records of an input: their bytes, and the number of lines before them."""
+    """Some records of an input: their bytes, and at which byte of it they begin."""
 
     data: bytes
-    line: int
+    start: int
 
 
 @dataclass(frozen=True)
 class Part:
     """A stretch of an input that begins and ends between two records, if the part before it is sound.
 
-    start, end: bytes. line: the number of lines before it. position: of its first record, from 1.
+    start, end: bytes.
     """
 
     start: int
     end: int
-    line: int
-    position: int
 
 
 def frame_of(path: Path, names: tuple[str, ...], prolog: Prolog, encoding: str | None) -> Frame:
@@ -96,7 +95,7 @@ def frame_of(path: Path, names: tuple[str, ...], prolog: Prolog, encoding: str |
         raise NotCuttable
     head = head[: first.start()]
     opening, closing = _ancestors(head, names, said)
-    return Frame(names, said, len(head), head.count(b"\n"), head, opening, closing, b"</" + first[1] + b">")
+    return Frame(names, said, len(head), head, opening, closing, b"</" + first[1] + b">")
 
 
 def parts_of(path: Path, frame: Frame, size: int) -> list[Part]:
@@ -104,25 +103,46 @@ def parts_of(path: Path, frame: Frame, size: int) -> list[Part]:
 
     Whether a cut is a true one is known once the part before it was read to its end: see ChunkParser.
     """
-    parts = []
-    start, position = frame.start, 1
     with path.open("rb") as file:
-        for chunk in chunks(file, frame, size=size):
-            end = start + len(chunk.data)
-            parts.append(Part(start, end, chunk.line, position))
-            position += chunk.data.count(frame.end_tag)
-            start = end
-    return parts
+        end = _end_of_records(file, frame)
+        cuts = [frame.start]
+        while end - cuts[-1] > size and (cut := _behind(file, frame.end_tag, cuts[-1] + size)) < end:
+            cuts.append(cut)
+    return [Part(*each) for each in pairwise([*cuts, end])]
 
 
-def chunks(file: BinaryIO, frame: Frame, part: Part | None = None, size: int | None = None) -> Iterator[Chunk]:
+def _behind(file: BinaryIO, tag: bytes, place: int) -> int:
+    """Where the first such tag behind a place ends. Raises NotCuttable."""
+    file.seek(place)
+    text = b""
+    while (found := text.find(tag)) < 0:
+        more = file.read(SIZE)
+        if not more or len(text) > _LONGEST_CHUNK:
+            raise NotCuttable
+        text += more
+    return place + found + len(tag)
+
+
+def _end_of_records(file: BinaryIO, frame: Frame) -> int:
+    """Where the last record ends, if what stands behind it is the end of the input. Raises NotCuttable."""
+    size = file.seek(0, os.SEEK_END)
+    start = max(frame.start, size - _LONGEST_TAIL - len(frame.end_tag))
+    file.seek(start)
+    text = file.read()
+    end = text.rfind(frame.end_tag) + len(frame.end_tag)
+    if end < len(frame.end_tag):
+        raise NotCuttable
+    _check_tail(frame, text[end:])
+    return start + end
+
+
+def chunks(file: BinaryIO, frame: Frame, part: Part | None = None) -> Iterator[Chunk]:
     """The chunks of an input (or of a part), each ending behind a record. Raises NotCuttable where its end does
-    not fit. size: the least bytes of each but the last one, SIZE where it is not given.
+    not fit.
     """
-    least = SIZE if size is None else size
-    file.seek(part.start if part else frame.start)
     left = part.end - part.start if part else None
-    line, rest, length = part.line if part else frame.line, b"", len(frame.end_tag)
+    start, rest, length = part.start if part else frame.start, b"", len(frame.end_tag)
+    file.seek(start)
     while True:
         more = file.read(_READ if left is None else min(_READ, left))
         if left is not None:
@@ -131,19 +151,18 @@ def chunks(file: BinaryIO, frame: Frame, part: Part | None = None, size: int | N
                 raise NotCuttable
         rest += more
         at = 0
-        while (end := rest.find(frame.end_tag, at + least)) >= 0:
-            data = rest[at : end + length]
-            yield Chunk(data, line)
-            line += data.count(b"\n")
+        while (end := rest.find(frame.end_tag, at + SIZE)) >= 0:
+            yield Chunk(rest[at : end + length], start + at)
             at = end + length
         rest = rest[at:]
+        start += at
         if not more:
             break
         if len(rest) > _LONGEST_CHUNK:
             raise NotCuttable
     end = rest.rfind(frame.end_tag) + length
     if end >= length:
-        yield Chunk(rest[:end], line)
+        yield Chunk(rest[:end], start)
         rest = rest[end:]
     if part is None:
         _check_tail(frame, rest)

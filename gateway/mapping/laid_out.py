@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 
 from gateway.mapping.by_layout import ByLayout
 from gateway.mapping.chunks import Chunk, Frame, NotCuttable
@@ -36,14 +36,21 @@ Found = tuple[Values, Callable[[], int]]
 
 
 class Lines:
-    """Counts the lines of a chunk up to a place, from the place that was asked for last."""
+    """Counts the lines of a chunk up to a place, from the place that was asked for last.
 
-    def __init__(self, text: str, first: int) -> None:
+    before: tells how many lines of the input stand before the chunk.
+    """
+
+    def __init__(self, text: str, before: Callable[[], int]) -> None:
         self._text = text
-        self._last = 0, first
+        self._before = cache(before)
+        self._last = 0, 1
 
     def at(self, place: int) -> int:
-        """The line at a place. Threads may ask."""
+        """The line at a place. Threads may ask. Raises OSError where the input cannot be read any more."""
+        return self._before() + self._in_text(place)
+
+    def _in_text(self, place: int) -> int:
         last, line = self._last
         if place < last:
             return line - self._text.count("\n", place, last)
@@ -88,7 +95,9 @@ class Matcher:
         self._learned = self._met = self._refused = 0
         self.is_of_use = True
 
-    def records(self, chunk: Chunk, parsed: Callable[[], list[Element]]) -> Iterator[Found | None]:
+    def records(
+        self, chunk: Chunk, lines_before: Callable[[], int], parsed: Callable[[], list[Element]]
+    ) -> Iterator[Found | None]:
         """The records of a chunk; None for one that is to be read as an element.
 
         parsed: the elements of the chunk. Raises what that raises, before any record of it is given.
@@ -103,16 +112,16 @@ class Matcher:
             yield from (None for _ in elements)
             self._look_back(len(elements), len(elements), elements)
             return
-        found, refused = self._found(read, text, chunk.line + 1)
+        found, refused = self._found(read, text, lines_before)
         if refused:
             parsed()  # raises, before any record is given, where the chunk is not well-formed
         yield from found
         self._look_back(len(found), refused, parsed() if refused else [])
 
-    def _found(self, read: Read, text: str, first_line: int) -> tuple[list[Found | None], int]:
+    def _found(self, read: Read, text: str, lines_before: Callable[[], int]) -> tuple[list[Found | None], int]:
         """The records of a chunk, and how many of them could not be read so. Raises NotCuttable."""
         found: list[Found | None] = []
-        at, end, lines, refused = 0, len(text), Lines(text, first_line), 0
+        at, end, lines, refused = 0, len(text), Lines(text, lines_before), 0
         while at < end:
             start = text.find("<", at)
             try:

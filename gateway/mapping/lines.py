@@ -11,6 +11,7 @@ from gateway.mapping.paths import Element, local_name
 
 LONGEST_LINE = 4000
 _EVERY = 1000
+_BLOCK = 1 << 20
 _NEAR = 12
 _EXACT_LINES = 65535  # libxml2 keeps 16 bits; beyond it tells the line of a neighbour
 
@@ -23,6 +24,7 @@ class SourceLines:
         self._codec = codec
         self._starts = [0]
         self._wide: list[str] | None = None
+        self._counted = 0, 0
 
     def line(self, number: int) -> str | None:
         """A line (from 1) without its break; None where there is none, or where it is too long to be shown."""
@@ -86,6 +88,23 @@ class SourceLines:
             if text is not None and _tag_column(text, tag) >= 0:
                 return near
         return line
+
+    def before(self, place: int) -> int:
+        """The number of lines before a byte; it is counted from the place that was asked for last.
+
+        Raises OSError where the input cannot be read any more.
+        """
+        known, count = self._counted
+        if place < known:
+            known = count = 0
+        if place > known:
+            with self._path.open("rb") as file:
+                file.seek(known)
+                while known < place and (block := file.read(min(_BLOCK, place - known))):
+                    count += block.count(b"\n")
+                    known += len(block)
+            self._counted = known, count
+        return count
 
     def _value(self, line: int, tag: str, value: str) -> tuple[int, int, int, str] | None:
         """Line, column, length and text of a value that stands just after the tag or in the lines below it."""

@@ -21,7 +21,7 @@ from gateway.mapping.laid_out import Layouts
 from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble, Values
 from gateway.mapping.paths import Element
 from gateway.mapping.plan import Slots
-from gateway.mapping.sources import Line, Records, SourceSpec, parts_of_source, records_of
+from gateway.mapping.sources import Line, Records, SourceSpec, examine, parts_of_source, records_of
 from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -157,24 +157,28 @@ class Mapping:
         """
         shown = shown_as if shown_as is not None else yamlfile.shorten(path)
         records = records_of(path, self._source, shown, apart=self._apart)
-        yield from self._readings(records, 1, wanted)
+        yield from self._readings(records, wanted)
 
     def parts(self, path: Path, *, shown_as: str, size: int) -> list[Part]:
         """Parts of an input of about `size` bytes, for several processes; none where it cannot be cut.
 
-        Raises SourceProblems for what can be told before it is read.
+        Raises SourceProblems for what can be told from its beginning. `examine` looks at all of it.
         """
         return parts_of_source(path, self._source, shown_as, size) if self._apart else []
 
+    def examine(self, path: Path, *, shown_as: str) -> None:
+        """Check what can be told before an input is parsed, as `read` does. Raises SourceProblems."""
+        examine(path, self._source, shown_as)
+
     def read_part(self, path: Path, part: Part, *, shown_as: str) -> Iterator[Reading]:
-        """The readings of a part. Raises NotCuttable where the input is not what its cuts suppose; then the part
-        is to be read anew with all that follow it, by `read`.
+        """The readings of a part, their positions counted from its beginning. Raises NotCuttable where the input
+        is not what its cuts suppose; then the part is to be read anew with all that follow it, by `read`.
         """
         records = records_of(path, self._source, shown_as, apart=True, part=part)
-        yield from self._readings(records, part.position, None)
+        yield from self._readings(records, None)
 
-    def _readings(self, records: Records, first: int, wanted: Callable[[int], bool] | None) -> Iterator[Reading]:
-        for position, (element, values, line) in enumerate(records.read_by(self._layouts), start=first):
+    def _readings(self, records: Records, wanted: Callable[[int], bool] | None) -> Iterator[Reading]:
+        for position, (element, values, line) in enumerate(records.read_by(self._layouts), start=1):
             if wanted is not None and not wanted(position):
                 continue
             origin = Origin(element, records)

@@ -157,24 +157,33 @@ def records_of(
 
 
 def parts_of_source(path: Path, spec: SourceSpec, shown_as: str, size: int) -> list[Part]:
-    """The parts of an input for several processes; none where it cannot be cut. Raises SourceProblems."""
+    """The parts of an input for several processes; none where it cannot be cut. Raises SourceProblems for what can
+    be told from its beginning: that all of its bytes are of its encoding is for `examine` to find out.
+    """
     if len(spec.records) > 1 or spec.format != "xml" or spec.sections or spec.split is not None:
         return []
     with suppress(NotCuttable):
-        return parts_of(path, frame_of(path, spec.records[0], examine(path, spec, shown_as), spec.encoding), size)
+        prolog = _beginning(path, spec, shown_as)
+        return parts_of(path, frame_of(path, spec.records[0], prolog, spec.encoding), size)
     return []
 
 
 def examine(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
     """Check what can be told before parsing. Raises SourceProblems."""
+    prolog = _beginning(path, spec, shown_as)
+    problem = encoding_problem(path, prolog, shown_as, spec.encoding)
+    if problem is not None:
+        raise SourceProblems([problem])
+    return prolog
+
+
+def _beginning(path: Path, spec: SourceSpec, shown_as: str) -> Prolog:
+    """Check what can be told from the beginning. Raises SourceProblems."""
     size = check_size(path, spec, shown_as)
     prolog = prolog_of(path)
     if prolog.blank:
         refuse_blank(size, shown_as)
     _check_start(prolog, spec, shown_as)
-    problem = encoding_problem(path, prolog, shown_as, spec.encoding)
-    if problem is not None:
-        raise SourceProblems([problem])
     return prolog
 
 
@@ -229,7 +238,7 @@ class XmlRecords(Records):
         self._part = part
         self._prolog = prolog = examine(path, spec, shown_as) if part is None else prolog_of(path)
         self._apart = apart and len(spec.records) == 1
-        self._lines_before = 0
+        self._lines_before: Callable[[], int] = _none
         self._kept: tuple[Frame, Chunk, int] | None = None
         self._parsed: Callable[[], list[Element]] = list
         self.namespaces = True
@@ -262,7 +271,7 @@ class XmlRecords(Records):
                 given += 1
                 yield taken
             return
-        self._lines_before, self.namespaces, self._kept = 0, True, None
+        self._lines_before, self.namespaces, self._kept = _none, True, None
         for element in islice(self._one_by_one(), given, None):
             yield element, None, self.line(element)
 
@@ -276,20 +285,20 @@ class XmlRecords(Records):
         matcher = layouts.matcher(frame, size) if layouts is not None else None
         with self._path.open("rb") as file:
             for chunk in chunks(file, frame, self._part):
-                self._lines_before = chunk.line
+                self._lines_before = lines_before = partial(self._lines.before, chunk.start)
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
                 if matcher is None or not matcher.is_of_use or self.namespaces:
                     by_layout: Iterable[Found | None] = repeat(None, len(parsed()))
                 else:
-                    by_layout = matcher.records(chunk, parsed)
+                    by_layout = matcher.records(chunk, lines_before, parsed)
                 for index, found in enumerate(by_layout):
                     self._kept = frame, chunk, index
                     if found is not None:
                         yield None, *found
                     else:
                         element = parsed()[index]
-                        yield element, None, self.line(element)
+                        yield element, None, partial(_line_in_all, line_of(element), lines_before)
         self._kept = None
 
     def _one_by_one(self) -> Iterator[Element]:
@@ -319,12 +328,11 @@ class XmlRecords(Records):
 
     def place(self, element: Element, value: str | None) -> Span:
         """See Records."""
-        return self._lines.place(element, value, self._shown_as, lines_before=self._lines_before)
+        return self._lines.place(element, value, self._shown_as, lines_before=self._lines_before())
 
     def line(self, element: Element) -> int:
         """See Records."""
-        line = super().line(element)
-        return line + self._lines_before if line else 0
+        return _line_in_all(super().line(element), self._lines_before)
 
     def fragment(self, element: Element) -> bytes:
         """The ancestors of the record are kept with their attributes and namespaces, what stands beside it is not.
@@ -449,6 +457,16 @@ def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
     except etree.XMLSyntaxError as error:
         return error
     return None
+
+
+def _none() -> int:
+    """No lines stand before what is parsed as a whole."""
+    return 0
+
+
+def _line_in_all(line: int, before: Callable[[], int]) -> int:
+    """The line in the input from that in a part of it; 0 where the parser does not tell it."""
+    return line + before() if line else 0
 
 
 def _release(element: Element) -> None:

@@ -74,11 +74,13 @@ class Charset:
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
-        row = _clean_line(encoding)
+        row, clean = _clean_line(encoding), _clean_line(encoding, without="&<>\"'")
         self.fits_line: Callable[[str], object] = re.compile(row).fullmatch
         """Whether `line` would change nothing: the quick answer, None where it is not sure."""
-        self.is_clean: Callable[[str], object] = re.compile(_clean_line(encoding, without="&<>\"'")).fullmatch
+        self.is_clean: Callable[[str], object] = re.compile(clean).fullmatch
         """Whether a line needs neither fitting nor escaping: the quick answer, None where it is not sure."""
+        self.are_clean: Callable[[str], object] = re.compile(f"{clean}(?:\n{clean})*").fullmatch
+        """Whether lines need neither fitting nor escaping, but for their breaks: the quick answer, as above."""
         self._fits_lines = re.compile(f"{row}(?:\n{row})*").fullmatch
 
     def line(self, text: str) -> Fitted:

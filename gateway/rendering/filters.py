@@ -29,6 +29,8 @@ from gateway.rendering.money import (
 from gateway.rendering.user_fields import FilledField, UserField
 from gateway.rendering.user_fields import filled as filled_of
 
+_TEXTS = {str, type(None)}
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -145,6 +147,8 @@ def user_fields(
 
 def joined(desk: Desk, parts: list[Any], separator: str = ", ", *, site: int) -> str:
     """The parts that are there, as one text."""
+    if _TEXTS.issuperset(map(type, parts)):
+        return separator.join(filter(None, parts))
     there = [part for part in parts if part is not None and part != ""]
     return separator.join([part if type(part) is str else desk.join((part,), site) for part in there])
 

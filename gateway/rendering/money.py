@@ -35,8 +35,9 @@ def unit_price(
     desk: Desk, line: OrderLine, basis: str, currency: str, row_totals: str = "error", *, site: int
 ) -> str:
     """The price of one unit; refused, or told, where it does not lead to the line's total."""
-    price: Decimal | None = getattr(line.unit_price, basis)
-    total: Decimal | None = getattr(line.total, basis)
+    price, total = (
+        (line.unit_price.gross, line.total.gross) if basis == "gross" else (line.unit_price.net, line.total.net)
+    )
     if price is None:
         return desk.refuse(site, "T004", f"{{field}} has no {basis} price", "map it, or set `prices: as_given`")
     unit = _rounded(desk, price, _PRICE_PLACES, site)
@@ -172,7 +173,9 @@ def _whole(document: Charged) -> str:
 
 def plain_number(value: Decimal) -> str:
     """A number without exponent and trailing zeros."""
-    written = format(value, "f")
+    written = str(value)
+    if "E" in written:
+        written = format(value, "f")
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return "0" if written in ("-0", "") else written

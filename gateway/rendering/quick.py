@@ -21,7 +21,7 @@ from jinja2.compiler import Frame
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from gateway.rendering.characters import Charset, encoder
+from gateway.rendering.characters import Charset, encoder, escape
 from gateway.rendering.desk import Desk
 from gateway.rendering.filters import FILTERS, TESTS
 from gateway.rendering.language import PlainGenerator, is_plain
@@ -40,6 +40,9 @@ _KEEPING = frozenset({"text", "memo", "code"})
 _OF_VALUES = {"amount": Decimal, "quantity": Decimal, "boolean": bool}
 """Filters whose result is the same for equal values (`10.0` and `10.00`), and needs no escaping."""
 
+
+_TEXT = {str}
+_BREAK = escape("\n")
 
 _FROM_VALUE = _OF_TEXT | _OF_VALUES.keys()
 
@@ -77,7 +80,10 @@ class QuickDesk(Desk):
 
     def joined(self, parts: tuple[Any, ...]) -> str:
         """What `~` does."""
-        if Markup in map(type, parts):
+        kinds = {*map(type, parts)}
+        if kinds == _TEXT:
+            return "".join(parts)
+        if Markup in kinds:
             raise Doubt
         return self.join(parts, 0)
 
@@ -190,7 +196,7 @@ class QuickLanguage(jinja2.Environment):
     ) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, optimized=False, cache_size=0)
         self._encoding = charset.encoding
-        self._is_clean = charset.is_clean
+        self._is_clean, self._are_clean = charset.is_clean, charset.are_clean
         self.desk = QuickDesk(charset, lookups, vat_rates)
         self.joined = self.desk.joined
         self.assured: Set[int] = frozenset()
@@ -234,11 +240,12 @@ class QuickLanguage(jinja2.Environment):
         if written:
             calls.append(self.encoded)
         longest = _longest_kept(steps) if written else None
-        clean, encoded = self._is_clean, encoder(self._encoding)
+        has_lines = all(step.name == "memo" for step in steps)
+        clean, encoded = (self._are_clean if has_lines else self._is_clean), encoder(self._encoding)
 
         def make(value: Any) -> Any:
             if longest is not None and type(value) is str and len(value) <= longest and clean(value):
-                return encoded(value)
+                return encoded(value.replace("\n", _BREAK) if has_lines else value)
             for call in calls:
                 value = call(value)
             return value
