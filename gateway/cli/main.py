@@ -181,6 +181,9 @@ _SELDOM = (10_000, 10, 10)
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
     debug = "--debug" in sys.argv
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # there are none of ours, and looking takes a while
     gc.set_threshold(*_SELDOM)
     words = sys.argv[1:]
     try:

@@ -6,11 +6,12 @@ The text that it reads has no comments, CDATA sections and processing instructio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 
 from gateway.documents import Row
+from gateway.mapping.blanks import BLANK, with_any, with_those_of
 from gateway.mapping.generated import NO_TEXT
 from gateway.mapping.layout import Layout, NoLayout, Shape
 from gateway.mapping.plain_text import resolved
@@ -19,7 +20,6 @@ from gateway.mapping.remembered import RememberedRows
 from gateway.mapping.script import Script
 from gateway.mapping.wanted import Wanted
 
-_BLANK = "[ \t\n]*+"
 _TEXT = "[^<]*+"
 _WANTED = "([^<]*+)"
 _GROUPS = "m.groups() if text.find('&', at, end) < 0 else resolved(m.groups())"
@@ -30,13 +30,17 @@ Places = dict[Path, str]
 
 
 class ByLayout:
-    """Writes the matching of a record. Raises NoLayout where the layout does not fit what is wanted."""
+    """Writes the matching of a record. Raises NoLayout where the layout does not fit what is wanted.
+
+    records: some as plain text, whose white space is expected.
+    """
 
     head = "def read(text, at):"
     result = "{values}, at"
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, records: str | None = None) -> None:
         self._layout = layout
+        self._records = records
         self._raw: dict[Wanted, Places] = {}
         self._rows: dict[Wanted, tuple[str, list[Path]]] = {}
         self._own: dict[Wanted, str] = {}
@@ -48,8 +52,11 @@ class ByLayout:
         script.use("Row", Row)
         parts = _Parts(self._layout, root)
         found: Places = {}
-        for pattern, texts, rows in parts.all:
-            match = script.constant("match", re.compile(pattern).match)
+        for (pattern, texts, rows), expected in zip(parts.all, self._expected(parts), strict=True):
+            match = script.constant("match", re.compile(with_any(pattern)).match)
+            match = f"{match}(text, at)"
+            if expected is not None:
+                match = f"{script.constant('expected', re.compile(expected).match)}(text, at) or {match}"
             if rows is None:
                 names = {path: script.name("r") for path in texts}
                 self._matched(match, "raise Doubt")
@@ -67,9 +74,15 @@ class ByLayout:
                     script.write("at = end")
         self._bind(root, found)
 
+    def _expected(self, parts: _Parts) -> Sequence[str | None]:
+        """What is tried first for each of the parts."""
+        if self._records is None:
+            return [None] * len(parts.all)
+        return with_those_of(self._records, [(pattern, rows is not None) for pattern, _, rows in parts.all])
+
     def _matched(self, match: str, otherwise: str) -> None:
         """Write the matching of an expression from where the last one ended."""
-        self._script.write(f"m = {match}(text, at)")
+        self._script.write(f"m = {match}")
         self._script.write(f"if m is None: {otherwise}")
         self._script.write("end = m.end()")
 
@@ -191,7 +204,7 @@ class _Parts:
 
     def _branch(self, name: str, shape: Shape, wanted: Wanted, path: Path) -> None:
         """Add an element of which something is wanted, and which is always there."""
-        self._pattern.append(f"{_BLANK}<{re.escape(name)}>")
+        self._pattern.append(f"{BLANK}<{re.escape(name)}>")
         for child_name, child in shape.below.items():
             below = wanted.below.get(child_name)
             optional = shape.is_optional(child_name)
@@ -203,7 +216,7 @@ class _Parts:
                 self._pattern.append(
                     self._inside(child_name, child, below, (*path, child_name), optional=optional)
                 )
-        self._pattern.append(f"{_BLANK}</{re.escape(name)}>")
+        self._pattern.append(f"{BLANK}</{re.escape(name)}>")
 
     def _many(self, name: str, shape: Shape, wanted: Wanted) -> None:
         """Add rows, as an expression of their own."""
@@ -233,7 +246,7 @@ class _Parts:
             if wanted is not None:
                 self._texts.append(path)
             text = _TEXT if wanted is None else _WANTED
-            return f"{_BLANK}<{tag}(?:>{text}</{tag}>|{_BLANK}/>)"
+            return f"{BLANK}<{tag}(?:>{text}</{tag}>|{BLANK}/>)"
         below = [
             self._inside(
                 child_name,
@@ -245,8 +258,8 @@ class _Parts:
             for child_name, child in shape.below.items()
         ]
         inner = "".join(below)
-        full = f"{_BLANK}<{tag}>{inner}{_BLANK}</{tag}>"
-        return f"(?:{full}|{_BLANK}<{tag}(?:>{_BLANK}</{tag}>|{_BLANK}/>))" if shape.bare else full
+        full = f"{BLANK}<{tag}>{inner}{BLANK}</{tag}>"
+        return f"(?:{full}|{BLANK}<{tag}(?:>{BLANK}</{tag}>|{BLANK}/>))" if shape.bare else full
 
 
 def _is_always_one(shape: Shape, name: str) -> bool:

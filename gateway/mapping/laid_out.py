@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache, partial
+from typing import NamedTuple
 
 from gateway.mapping.by_layout import ByLayout
 from gateway.mapping.chunks import Chunk, Frame, NotCuttable
@@ -18,6 +19,9 @@ from gateway.mapping.unreadable import Unreadable
 
 WORTH = 1 << 20
 """Bytes of an input for which it is worth while to learn a layout."""
+
+WORTH_BLANKS = 8 << 20
+"""Bytes for which it is worth while to look at their white space as well."""
 
 _FIRST = 40
 """Records that are learned from before any is read so."""
@@ -59,38 +63,53 @@ class Lines:
         return line
 
 
+class _Known(NamedTuple):
+    """A layout, and what reads its records."""
+
+    layout: Layout
+    read: Read
+    expects_blanks: bool
+
+
 class Layouts:
     """The layout that the latest large input of a mapping had. Threads share it."""
 
     def __init__(self, level: LevelReader) -> None:
         self._level = level
-        self._latest: tuple[Layout, Read] | None = None
+        self._latest: _Known | None = None
 
     def matcher(self, frame: Frame, size: int) -> Matcher | None:
         """What reads the records of an input of so many bytes by their layout; None where that is no gain."""
         codec = codec_of(frame.encoding)
         if size < WORTH or codec is None:
             return None
-        return Matcher(self, frame, codec, self._latest)
+        return Matcher(self, frame, codec, self._latest, looks_at_blanks=size >= WORTH_BLANKS)
 
-    def written(self, layout: Layout) -> Read:
-        """The function that reads records of a layout; it is taken first for the next input. Raises NoLayout."""
-        read: Read = written_reader(self._level, ByLayout(layout))
-        self._latest = deepcopy(layout), read
+    def written(self, layout: Layout, records: str | None = None) -> Read:
+        """The function that reads records of a layout; it is taken first for the next input. Raises NoLayout.
+
+        records: some of them, whose white space is expected.
+        """
+        read: Read = written_reader(self._level, ByLayout(layout, records))
+        self._latest = _Known(deepcopy(layout), read, expects_blanks=records is not None)
         return read
 
 
 class Matcher:
     """Reads one input. For one thread."""
 
-    def __init__(self, layouts: Layouts, frame: Frame, codec: str, known: tuple[Layout, Read] | None) -> None:
+    def __init__(
+        self, layouts: Layouts, frame: Frame, codec: str, known: _Known | None, *, looks_at_blanks: bool
+    ) -> None:
         self._layouts = layouts
         self._codec = codec
         self._end_tag = frame.end_tag.decode("ascii", "replace")
         self._tag = frame.end_tag
         self._name = frame.path[-1]
-        self._layout = deepcopy(known[0]) if known else Layout(self._name)
-        self._read = known[1] if known else None
+        self._layout = deepcopy(known.layout) if known else Layout(self._name)
+        self._read = known.read if known else None
+        self._looks_at_blanks = looks_at_blanks
+        self._expects_blanks = known is not None and known.expects_blanks
         self._is_of_another = known is not None
         self._learned = self._met = self._refused = 0
         self.is_of_use = True
@@ -117,6 +136,9 @@ class Matcher:
             parsed()  # raises, before any record is given, where the chunk is not well-formed
         yield from found
         self._look_back(len(found), refused, parsed() if refused else [])
+        if self._looks_at_blanks and not refused and not self._expects_blanks:
+            self._read = self._layouts.written(self._layout, text)
+            self._expects_blanks = True
 
     def _found(self, read: Read, text: str, lines_before: Callable[[], int]) -> tuple[list[Found | None], int]:
         """The records of a chunk, and how many of them could not be read so. Raises NotCuttable."""
@@ -155,6 +177,7 @@ class Matcher:
             return False
         self._learned += 1
         self._read = self._layouts.written(self._layout)
+        self._expects_blanks = False
         return True
 
     def _look_back(self, met: int, refused: int, elements: list[Element]) -> None:

@@ -281,8 +281,7 @@ class XmlRecords(Records):
             raise NotCuttable
         frame = frame_of(self._path, self._spec.records[0], self._prolog, self._spec.encoding)
         parser = ChunkParser(frame)
-        size = self._part.end - self._part.start if self._part else self._path.stat().st_size
-        matcher = layouts.matcher(frame, size) if layouts is not None else None
+        matcher = layouts.matcher(frame, self._path.stat().st_size) if layouts is not None else None
         with self._path.open("rb") as file:
             for chunk in chunks(file, frame, self._part):
                 self._lines_before = lines_before = partial(self._lines.before, chunk.start)

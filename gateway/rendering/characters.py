@@ -10,7 +10,7 @@ import re
 import unicodedata
 from codecs import charmap_encode, lookup
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 
 import msgspec
@@ -20,6 +20,7 @@ _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 SPECIAL = re.compile("[&<>\"'\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 """What cannot stand in XML as it is."""
 
+_MARKUP = "&<>\"'"
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
 
 _NEIGHBOURS = {
@@ -74,14 +75,25 @@ class Charset:
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
-        row, clean = _clean_line(encoding), _clean_line(encoding, without="&<>\"'")
-        self.fits_line: Callable[[str], object] = re.compile(row).fullmatch
+
+    @cached_property
+    def fits_line(self) -> Callable[[str], object]:
         """Whether `line` would change nothing: the quick answer, None where it is not sure."""
-        self.is_clean: Callable[[str], object] = re.compile(clean).fullmatch
+        return re.compile(_clean_line(self.encoding)).fullmatch
+
+    @cached_property
+    def is_clean(self) -> Callable[[str], object]:
         """Whether a line needs neither fitting nor escaping: the quick answer, None where it is not sure."""
-        self.are_clean: Callable[[str], object] = re.compile(f"{clean}(?:\n{clean})*").fullmatch
+        return re.compile(_clean_line(self.encoding, without=_MARKUP)).fullmatch
+
+    @cached_property
+    def are_clean(self) -> Callable[[str], object]:
         """Whether lines need neither fitting nor escaping, but for their breaks: the quick answer, as above."""
-        self._fits_lines = re.compile(f"{row}(?:\n{row})*").fullmatch
+        return re.compile(_of_lines(_clean_line(self.encoding, without=_MARKUP))).fullmatch
+
+    @cached_property
+    def _fits_lines(self) -> Callable[[str], object]:
+        return re.compile(_of_lines(_clean_line(self.encoding))).fullmatch
 
     def line(self, text: str) -> Fitted:
         """The text on one line: white space collapsed, foreign characters replaced."""
@@ -180,6 +192,10 @@ def _reference(match: re.Match[str]) -> str:
     if known is not None:
         return known
     return f"&#{ord(character)};" if character in "\t\n\r" else ""
+
+
+def _of_lines(row: str) -> str:
+    return f"{row}(?:\n{row})*"
 
 
 def _clean_line(encoding: str, without: str = "") -> str:

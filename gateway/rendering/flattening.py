@@ -202,8 +202,20 @@ class _Flattener:
 
 
 def names_in(node: nodes.Node) -> list[nodes.Name]:
-    """All names in a part of a tree."""
-    return [*node.find_all(nodes.Name), *([node] if isinstance(node, nodes.Name) else [])]
+    """All names in a part of a tree, in no order."""
+    found, left = [], [node]
+    while left:
+        part = left.pop()
+        if isinstance(part, nodes.Name):
+            found.append(part)
+            continue
+        for field in part.fields:
+            value = getattr(part, field, None)
+            if isinstance(value, nodes.Node):
+                left.append(value)
+            elif type(value) is list:
+                left += [each for each in value if isinstance(each, nodes.Node)]
+    return found
 
 
 def _free(body: list[nodes.Node]) -> set[str]:

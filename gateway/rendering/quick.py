@@ -196,7 +196,7 @@ class QuickLanguage(jinja2.Environment):
     ) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, optimized=False, cache_size=0)
         self._encoding = charset.encoding
-        self._is_clean, self._are_clean = charset.is_clean, charset.are_clean
+        self._charset = charset
         self.desk = QuickDesk(charset, lookups, vat_rates)
         self.joined = self.desk.joined
         self.assured: Set[int] = frozenset()
@@ -241,7 +241,8 @@ class QuickLanguage(jinja2.Environment):
             calls.append(self.encoded)
         longest = _longest_kept(steps) if written else None
         has_lines = all(step.name == "memo" for step in steps)
-        clean, encoded = (self._are_clean if has_lines else self._is_clean), encoder(self._encoding)
+        clean = self._charset.are_clean if has_lines else self._charset.is_clean
+        encoded = encoder(self._encoding)
 
         def make(value: Any) -> Any:
             if longest is not None and type(value) is str and len(value) <= longest and clean(value):

@@ -11,6 +11,7 @@ from lxml import etree
 
 from gateway.documents import Order
 from gateway.mapping import Mapping
+from gateway.mapping.blanks import BLANK, with_any, with_those_of
 from gateway.mapping.layout import Layout, NoLayout
 from gateway.mapping.plain_text import NotPlain, plain_text, resolved
 from gateway.mapping.remembered import MOST_ROWS, RememberedRows
@@ -74,6 +75,33 @@ def test_a_text_of_any_kind_is_read_by_the_layout(small: Mapping, text: str) -> 
 def test_an_element_in_one_tag_is_read_by_the_layout(small: Mapping) -> None:
     bare = [each.replace("<PAYMENT>Dobírka</PAYMENT>", "<PAYMENT />") for each in MANY]
     assert read_alike(small, orders(*MANY, *bare)) == (24, 24)
+
+
+def test_records_may_be_indented_in_any_way(small: Mapping) -> None:
+    # given records on one line, indented ones, and ones with a blank where the others have none
+    indented = [each.replace("><", ">\n\t<") for each in MANY]
+    odd = [each.replace("<NAME>", " <NAME>", 1) for each in indented]
+    # then what is expected of the first ones keeps no other from being read
+    assert read_alike(small, orders(*MANY, *indented, *odd, *MANY)) == (48, 48)
+    assert read_alike(small, orders(*odd, *indented)) == (24, 24)
+
+
+def test_the_white_space_that_is_always_the_same_is_expected() -> None:
+    # given a head, any number of rows with an element that may be missing, and an end
+    patterns = [(f"{BLANK}<A>{BLANK}<B>([^<]*)</B>", False), (f"{BLANK}<R>(?:{BLANK}<N/>)?{BLANK}</R>", True)]
+    patterns.append((f"{BLANK}</A>", False))
+    record = "<A>\n <B>{}</B>\n <R>\n  <N/>\n </R>{}<R>\n </R>\n</A>"
+    # when their white space is learned of three records, the last of which has another form
+    text = record.format("1", "\n ") + "\n" + record.format("2", "") + "\n<A><C/></A>"
+    # then it is expected wherever it was always the same
+    any_blank = with_any(BLANK)
+    assert with_those_of(text, patterns) == [
+        "<A>\\\n\\ <B>([^<]*)</B>",
+        f"{any_blank}<R>(?:\\\n\\ \\ <N/>)?\\\n\\ </R>",
+        "\\\n</A>",
+    ]
+    # and nothing is known of what no record had
+    assert with_those_of("<X/>", patterns) == [with_any(pattern) for pattern, _ in patterns]
 
 
 @pytest.mark.parametrize("encoding", ["windows-1250", "iso-8859-2", "utf-8"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.mapping import Mapping, laid_out, load
 from gateway.mapping import remembered as remembering
+from gateway.mapping.lines import SourceLines
 from gateway.mapping.remembered import Remembered
 from tests.mapping.conftest import ROOT, SMALL, changed, loaded, order, orders
 from tests.mapping.ways import quick_share, quickly, surely
@@ -486,3 +487,37 @@ def test_what_is_remembered_is_bounded() -> None:
     # and nothing is still nothing
     table.clear()
     assert table[None] is None
+
+
+# -- in parts
+
+
+@pytest.mark.parametrize("size", [1, 300, 1000, 5000, 100_000])
+def test_the_parts_of_an_input_hold_its_records_and_know_their_lines(small: Mapping, size: int) -> None:
+    # given an input with its end on lines of its own
+    path = Path("in.xml")
+    path.write_text(orders(*(order(str(number)) + "\n\n" for number in range(40))) + "\n\n", encoding="utf-8")
+    # when it is cut, and each part is read alone
+    parts = small.parts(path, shown_as="in.xml", size=size)
+    read = [reading for part in parts for reading in small.read_part(path, part, shown_as="in.xml")]
+    # then they follow each other, end behind a record, are as long as was asked for, and hold what the input holds
+    assert [part.end for part in parts[:-1]] == [part.start for part in parts[1:]]
+    assert all(path.read_bytes()[: part.end].endswith(b"</ORDER>") for part in parts)
+    assert all(part.end - part.start >= size for part in parts[:-1])
+    whole = [(reading.key, reading.line) for reading in small.read(path, shown_as="in.xml")]
+    assert [(reading.key, reading.line) for reading in read] == whole
+    assert (len(parts) == 1) is (size > 10_000)
+
+
+def test_an_input_whose_end_does_not_fit_has_no_parts(small: Mapping) -> None:
+    path = Path("in.xml")
+    for end in ("", "<!-- no end", "</ORDER>", "x" * 100_000):
+        path.write_text(orders(*map(order, "123")).replace("</ORDERS>", end), encoding="utf-8")
+        assert small.parts(path, shown_as="in.xml", size=1) == []
+
+
+def test_lines_are_counted_forth_and_back(here: Path) -> None:
+    path = here / "in.xml"
+    path.write_bytes(b"a\nb\r\nc\n\n" + b"x" * 3_000_000 + b"\nd")
+    lines = SourceLines(path, "utf-8")
+    assert [lines.before(place) for place in (3, 0, 8, 3_000_009, 2, 5, 99_000_000)] == [1, 0, 4, 5, 1, 2, 5]

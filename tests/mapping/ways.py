@@ -23,6 +23,7 @@ def quickly(
     with (
         patch.object(chunking, "SIZE", size),
         patch.object(laid_out, "WORTH", worth),
+        patch.object(laid_out, "WORTH_BLANKS", worth),
         patch.object(reader, "WORTH_WRITING", 0),
     ):
         return _told(mapping, path, **wanted)
@@ -93,6 +94,7 @@ def by_layout(size: int = 200) -> Iterator[None]:
     """Inputs of any size are read by their layout, from the chunk after the first record on."""
     with (
         patch.object(laid_out, "WORTH", 0),
+        patch.object(laid_out, "WORTH_BLANKS", 0),
         patch.object(laid_out, "_FIRST", 1),
         patch.object(chunking, "SIZE", size),
     ):
