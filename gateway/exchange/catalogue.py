@@ -7,8 +7,8 @@ order that stands twice in one input is seen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
 
 from gateway.store import tables
@@ -20,8 +20,7 @@ SENT = ("sent", "confirmed", "warned", "already_there")
 """A rejected one is not among them: the target does not have it, so a corrected one is sent."""
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """The newest counting version of a document."""
 
     document_id: int
@@ -34,8 +33,7 @@ class Known:
     body: bytes | None
 
 
-@dataclass(frozen=True)
-class PostingFact:
+class PostingFact(msgspec.Struct, frozen=True):
     """What became of an earlier version of a document at one target."""
 
     id: str

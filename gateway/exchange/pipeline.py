@@ -162,7 +162,7 @@ def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record
         document, problems = _with_state(route, reading.document, reading.problems)
         yield Record(
             position=reading.position,
-            line=reading.line,
+            line=reading.keep_line(),
             key=reading.key,
             document=document,
             problems=problems,

@@ -7,9 +7,10 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 from msgspec import structs
 from sqlalchemy import Connection
 
@@ -23,12 +24,12 @@ from gateway.rendering import Identity, Rendered
 Verdict = Literal["new", "same", "changed", "left_out"]
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record as the pipeline read it; `document` is None where it is bad."""
+class Record(msgspec.Struct, frozen=True):
+    """One record as the pipeline read it; `document` is None where it is bad, `line` and `fragment` are worked out
+    when somebody asks."""
 
     position: int
-    line: int
+    line: Callable[[], int]
     key: str | None
     document: Document | None
     problems: tuple[Problem, ...]
@@ -36,8 +37,7 @@ class Record:
     fragment: Callable[[], bytes]
 
 
-@dataclass(frozen=True)
-class PlannedVersion:
+class PlannedVersion(msgspec.Struct, frozen=True):
     """A new version for the catalogue."""
 
     key: str
@@ -49,8 +49,7 @@ class PlannedVersion:
     body: bytes
 
 
-@dataclass(frozen=True)
-class PlannedPosting:
+class PlannedPosting(msgspec.Struct, frozen=True):
     """A document on its way to a target; `delivery` is an index into the plan's deliveries, None when held."""
 
     key: str
@@ -65,8 +64,7 @@ class PlannedPosting:
     delivery: int | None = None
 
 
-@dataclass(frozen=True)
-class PlannedDelivery:
+class PlannedDelivery(msgspec.Struct, frozen=True):
     """The bytes for a target and the name that they get there."""
 
     target: str
@@ -120,6 +118,7 @@ class Planner:
         )
         to_send: list[_Errand] = []
         same: list[tuple[Record, Known]] = []
+        everywhere = self._everywhere
         for record in records:
             if record.document is None or record.key is None:
                 plan.set_aside.append(record)
@@ -135,7 +134,7 @@ class Planner:
                     plan.postings += self._adopted(record, version)
                 continue
             if verdict == "new" and version is not None:
-                to_send.append(_Errand(record, version.ordinal, self._everywhere))
+                to_send.append(_Errand(record, version.ordinal, everywhere))
             elif verdict == "changed" and before is not None and version is not None:
                 to_send += self._changed(connection, plan, record, before, version)
             elif verdict == "same" and before is not None and before.exchange_id != self._exchange_id:
@@ -386,8 +385,7 @@ class Planner:
             )
 
 
-@dataclass(frozen=True)
-class _Errand:
+class _Errand(msgspec.Struct, frozen=True):
     """A version of a document that is to go to some of the route's targets."""
 
     record: Record
@@ -395,8 +393,7 @@ class _Errand:
     targets: frozenset[str]
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(msgspec.Struct, frozen=True):
     """One document of a pack."""
 
     record: Record
@@ -431,12 +428,12 @@ def _posting(
 
 
 def _troubled(record: Record, problems: tuple[Problem, ...]) -> Record:
-    return replace(record, document=None, problems=problems)
+    return structs.replace(record, document=None, problems=problems)
 
 
 def _placed(record: Record, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """What a template or schema complains of, with the place of the record in the shop's own file."""
-    place = f"it stands on line {record.line} of the input"
+    place = f"it stands on line {record.line()} of the input"
     return tuple(structs.replace(problem, context=(*problem.context, place)) for problem in problems)
 
 

@@ -8,10 +8,11 @@ ours is set aside with its problem.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.clock import to_text
@@ -190,7 +191,7 @@ def _read(route: PreparedRoute, path: Path, shown_as: str) -> tuple[list[_Answer
         receipt = reading.document if isinstance(reading.document, Receipt) else None
         record = Record(
             position=reading.position,
-            line=reading.line,
+            line=reading.keep_line(),
             key=reading.key if receipt is None or receipt.item else None,
             document=None,
             problems=tuple(reading.problems),
@@ -234,7 +235,7 @@ def _orphan(answer: _Answer, target: str) -> Record:
             "look whose it is: another program may use the same folder, or the ledger is older than the answer; "
             "`gateway retry` of this answer reads it again, `gateway release` of it with --drop settles it"
         )
-    return replace(answer.record, problems=(Problem(code="R006", message=message, help=advice),))
+    return structs.replace(answer.record, problems=(Problem(code="R006", message=message, help=advice),))
 
 
 # -- what it leads to --------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document
@@ -22,8 +23,7 @@ CHECKED_AT_ONCE = 64
 _LONGEST_NAME = 100
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A document as a target's XML: its part of a pack, what had to be cut, and the whole file of it alone."""
 
     rendered: Rendered

@@ -18,7 +18,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _BEYOND = re.compile(b"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _FORM = r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));"
-_REFERENCE, _REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
+_REFERENCE, REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
 
 
 class NotPlain(Exception):
@@ -30,8 +30,10 @@ def codec_of(encoding: str) -> str | None:
     return _CODECS.get(encoding.lower().replace("_", "-"))
 
 
-def plain_text(data: bytes, codec: str, end_tag: bytes) -> str:
-    """The text, with its references such as `&amp;`. Raises NotPlain for what only a parser understands.
+def plain_text(data: bytes, codec: str, end_tag: bytes) -> tuple[str, str | bytes]:
+    """The text, with its references such as `&amp;`; and the same as UTF-8 where that is at hand.
+
+    Raises NotPlain for what only a parser understands.
 
     Comments are left out, CDATA sections are written as texts, and line ends are `\n` (XML 1.0, section 2.11).
     What is not well-formed outside of tags is refused; the tags are left to who matches them. An end tag of that
@@ -50,14 +52,15 @@ def plain_text(data: bytes, codec: str, end_tag: bytes) -> str:
     if b"&" in data:
         _check_references(data)
     try:
-        return data.decode(codec)
+        text = data.decode(codec)
     except UnicodeDecodeError:
         raise NotPlain from None
+    return text, data if codec == "utf-8" else text
 
 
 def resolved(texts: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """Texts with the characters that their references stand for."""
-    return tuple(_REFERENCE.sub(_character, text) if text and "&" in text else text for text in texts)
+    return tuple(_REFERENCE.sub(character_of, text) if text and "&" in text else text for text in texts)
 
 
 def _without_marks(data: bytes, end_tag: bytes) -> Iterable[bytes]:
@@ -100,7 +103,7 @@ def _check_references(data: bytes) -> None:
     """Raises NotPlain for what is no reference to a character that XML allows."""
     at = 0
     while (at := data.find(b"&", at)) >= 0:
-        found = _REFERENCE_BYTES.match(data, at)
+        found = REFERENCE_BYTES.match(data, at)
         if found is None:
             raise NotPlain
         name, decimal, hexadecimal = found.groups()
@@ -109,10 +112,11 @@ def _check_references(data: bytes) -> None:
         at = found.end()
 
 
-def _character(match: re.Match[str]) -> str:
+def character_of(match: re.Match[str] | re.Match[bytes]) -> str:
+    """What a reference stands for."""
     name, decimal, hexadecimal = match.groups()
     if name:
-        return _NAMED[name]
+        return _NAMED[name if isinstance(name, str) else name.decode()]
     return chr(_number(decimal, hexadecimal))
 
 

@@ -13,7 +13,6 @@ from gateway import yamlfile
 from gateway.diagnostics import Problem, Span, has_errors
 from gateway.documents import Document, Finding, Kind, OnTotals
 from gateway.mapping.by_elements import ByElements
-from gateway.mapping.canonical import canonical
 from gateway.mapping.chunks import Part
 from gateway.mapping.doubt import Doubt
 from gateway.mapping.generated import stays_inside, written_reader
@@ -66,7 +65,7 @@ class Origin:
     def fingerprint(self) -> str:
         """See Reading.fingerprint."""
         if self._fingerprint is None:
-            self._fingerprint = sha256(canonical(self.element())).hexdigest()
+            self._fingerprint = sha256(self._records.canonical(self.element)).hexdigest()
         return self._fingerprint
 
     def fragment(self) -> bytes:
@@ -76,6 +75,10 @@ class Origin:
     def keep_fragment(self) -> Callable[[], bytes]:
         """See Reading.keep_fragment."""
         return self._records.keep(self.element)
+
+    def keep_line(self, line: Line) -> Callable[[], int]:
+        """See Reading.keep_line."""
+        return self._records.keep_line(line)
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
@@ -99,6 +102,10 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     def line(self) -> int:
         """See above."""
         return self._line if isinstance(self._line, int) else self._line()
+
+    def keep_line(self) -> Callable[[], int]:
+        """What tells the line also later on, as long as the input can be read. Asked for as `fragment` is."""
+        return self._origin.keep_line(self._line)
 
     def fingerprint(self) -> str:
         """sha256 of the canonical source fragment: C14N without comments, white space around texts ignored."""

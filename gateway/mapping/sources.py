@@ -15,6 +15,7 @@ from lxml import etree
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
+from gateway.mapping.canonical import canonical
 from gateway.mapping.chunks import (
     PARSING,
     Chunk,
@@ -32,14 +33,14 @@ from gateway.mapping.fragment import alone
 from gateway.mapping.lines import SourceLines, line_of
 from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, refuse, refuse_blank
 from gateway.mapping.paths import Element, children, local_name
+from gateway.mapping.syntax import in_our_words
 
 if TYPE_CHECKING:
-    from gateway.mapping.laid_out import Found, Layouts
+    from gateway.mapping.laid_out import Found, Layouts, Matcher
     from gateway.mapping.levels import Values
 
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
 _CHUNK = 64 << 10
-_RESOURCE_LIMIT, _INVALID_BYTES = 114, 81  # libxml2's xmlParserErrors
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,14 @@ class Records(Protocol):
         """What gives the fragment of the present record also later on. element: gives that record's."""
         data = self.fragment(element())
         return lambda: data
+
+    def canonical(self, element: Callable[[], Element]) -> bytes:
+        """The canonical form of the present record. element: gives that record's."""
+        return canonical(element())
+
+    def keep_line(self, line: Line) -> Callable[[], int]:
+        """What tells the line of the present record also later on, without keeping more than `keep` does."""
+        return line if callable(line) else lambda: line
 
 
 def records_of(
@@ -241,6 +250,7 @@ class XmlRecords(Records):
         self._lines_before: Callable[[], int] = _none
         self._kept: tuple[Frame, Chunk, int] | None = None
         self._parsed: Callable[[], list[Element]] = list
+        self._matcher: Matcher | None = None
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
@@ -271,7 +281,7 @@ class XmlRecords(Records):
                 given += 1
                 yield taken
             return
-        self._lines_before, self.namespaces, self._kept = _none, True, None
+        self._lines_before, self.namespaces, self._kept, self._matcher = _none, True, None, None
         for element in islice(self._one_by_one(), given, None):
             yield element, None, self.line(element)
 
@@ -287,10 +297,12 @@ class XmlRecords(Records):
                 self._lines_before = lines_before = partial(self._lines.before, chunk.start)
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
-                if matcher is None or not matcher.is_of_use or self.namespaces:
+                is_used = matcher is not None and matcher.is_of_use and not self.namespaces
+                self._matcher = matcher if is_used else None
+                if self._matcher is None:
                     by_layout: Iterable[Found | None] = repeat(None, len(parsed()))
                 else:
-                    by_layout = matcher.records(chunk, lines_before, parsed)
+                    by_layout = self._matcher.records(chunk, lines_before, parsed)
                 for index, found in enumerate(by_layout):
                     self._kept = frame, chunk, index
                     if found is not None:
@@ -343,6 +355,20 @@ class XmlRecords(Records):
     def keep(self, element: Callable[[], Element]) -> Callable[[], bytes]:
         """See Records. Of a chunk its bytes are kept, and parsed once more if the fragment is asked for."""
         return super().keep(element) if self._kept is None else partial(self._fragment_of, *self._kept)
+
+    def canonical(self, element: Callable[[], Element]) -> bytes:
+        """See Records; of a chunk that was read by its layout it is written without parsing it."""
+        forms = self._matcher.canonical_forms() if self._matcher is not None else None
+        return super().canonical(element) if forms is None or self._kept is None else forms[self._kept[2]]
+
+    def keep_line(self, line: Line) -> Callable[[], int]:
+        """See Records; the chunk is parsed once more if somebody asks."""
+        return super().keep_line(line) if self._kept is None else partial(self._line_of, *self._kept)
+
+    def _line_of(self, frame: Frame, chunk: Chunk, index: int) -> int:
+        return _line_in_all(
+            line_of(ChunkParser(frame).records(chunk)[index]), partial(self._lines.before, chunk.start)
+        )
 
     def _fragment_of(self, frame: Frame, chunk: Chunk, index: int) -> bytes:
         return self.fragment(ChunkParser(frame).records(chunk)[index])
@@ -409,41 +435,8 @@ class XmlRecords(Records):
         )
         # A small input is parsed only when it is closed, so its end must be looked at to tell cut from faulty.
         cut = at_end and wholeness(self._path) == "unfinished"
-        code, message, hint = _classified(int(getattr(error, "code", 0) or 0), said, self._root if cut else None)
+        code, message, hint = in_our_words(int(getattr(error, "code", 0) or 0), said, self._root if cut else None)
         return Problem(code=code, message=message, span=span, help=hint)
-
-
-def _classified(number: int, said: str, cut: str | None) -> tuple[str, str, str]:
-    """Code, message and help for an error of the parser; `cut` names the root whose end tag is missing."""
-    if "entity" in said and "defined" in said:
-        return (
-            "S004",
-            f"the input uses an entity that XML does not know: {said}",
-            "write the character itself, or its number such as `&#160;`; HTML's names are not XML",
-        )
-    if number == _INVALID_BYTES or "encoding" in said:
-        return (
-            "S005",
-            f"the bytes do not fit the encoding: {said}",
-            "name the true encoding in the mapping: `source: {encoding: …}`",
-        )
-    if number == _RESOURCE_LIMIT or "depth" in said or "huge" in said:
-        return (
-            "S009",
-            f"the input is too large or too deep: {said}",
-            "at most 256 levels and 10 MB of text in one element are taken",
-        )
-    if cut is not None:
-        return (
-            "S002",
-            f"the input is cut: its end `</{cut}>` is missing",
-            "export or upload it again; nothing of a cut input is used",
-        )
-    return (
-        "S001",
-        f"the input is not well-formed XML: {said}",
-        "mend that line, or export again; in texts `&` is written `&amp;` and `<` is written `&lt;`",
-    )
 
 
 def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:

@@ -12,6 +12,7 @@ from lxml import etree
 from gateway.documents import Order
 from gateway.mapping import Mapping
 from gateway.mapping.blanks import BLANK, with_any, with_those_of
+from gateway.mapping.canonical import canonical, canonical_forms
 from gateway.mapping.layout import Layout, NoLayout
 from gateway.mapping.plain_text import NotPlain, plain_text, resolved
 from gateway.mapping.remembered import MOST_ROWS, RememberedRows
@@ -84,6 +85,15 @@ def test_records_may_be_indented_in_any_way(small: Mapping) -> None:
     # then what is expected of the first ones keeps no other from being read
     assert read_alike(small, orders(*MANY, *indented, *odd, *MANY)) == (48, 48)
     assert read_alike(small, orders(*odd, *indented)) == (24, 24)
+
+
+@pytest.mark.parametrize("size", [1, 200, 700])
+def test_namespaces_anywhere_are_for_elements_alone(small: Mapping, size: int) -> None:
+    # given a record with a namespace among others: its chunk is parsed, and nothing that was kept counts for it
+    odd = order("odd").replace("<NAME>", '<NAME xmlns:p="urn:p">', 1)
+    INPUT.write_text(orders(*MANY[:5], odd, *MANY[5:]), encoding="utf-8")
+    with by_layout(size):
+        assert quickly(small, INPUT, size, worth=0) == surely(small, INPUT)
 
 
 def test_the_white_space_that_is_always_the_same_is_expected() -> None:
@@ -308,7 +318,9 @@ def test_records_without_a_common_layout(texts: tuple[str, ...]) -> None:
 
 def test_a_chunk_as_text_has_nothing_but_tags_and_texts() -> None:
     data = b"<A><!-- x --><B><![CDATA[1 < 2 & 3]]></B>\r\n<C>&#65;</C></A>"
-    assert plain_text(data, "utf-8", b"</A>") == "<A><B>1 &lt; 2 &amp; 3</B>\n<C>&#65;</C></A>"
+    text = "<A><B>1 &lt; 2 &amp; 3</B>\n<C>&#65;</C></A>"
+    assert plain_text(data, "utf-8", b"</A>") == (text, text.encode())
+    assert plain_text(data, "cp1250", b"</A>") == (text, text)
     assert resolved(("1 &lt; 2 &amp; 3", None, "&#65;&#x17e;")) == ("1 < 2 & 3", None, "A\u017e")
 
 
@@ -336,6 +348,21 @@ def test_a_chunk_as_text_has_nothing_but_tags_and_texts() -> None:
 def test_what_only_a_parser_understands_is_left_to_it(data: bytes) -> None:
     with pytest.raises(NotPlain):
         plain_text(data, "utf-8", b"</A>")
+
+
+def test_canonical_forms_are_written_without_parsing() -> None:
+    # given records as plain text
+    text = "\n<A>\n <B> x\n y &quot;&#xE9;&#38;&#13; </B><C />\n<D/></A> <A><B>\u017e &gt;</B><C></C><D>&#10;"
+    text += "</D></A>\n"
+    # then their canonical forms are those of the elements
+    parsed = etree.fromstring(f"<R>{text}</R>", etree.XMLParser(remove_blank_text=True))
+    forms = canonical_forms(text, b"</A>")
+    assert forms == [canonical(element) for element in parsed]
+    assert forms == canonical_forms(text.encode(), b"</A>")
+    assert forms[0] == '<A><B>x\n y "\u00e9&amp;&#xD;</B><C></C><D></D></A>'.encode()
+    # and what stands in a text and could be of a tag is left to the parser
+    assert canonical_forms("<A><B>1 > 0</B></A>", b"</A>") is None
+    assert canonical_forms("<A><B>1</B></A> rest", b"</A>") is None
 
 
 def test_a_row_that_comes_again_is_completed_for_each_currency(here: Path) -> None:

@@ -40,6 +40,7 @@ def _told(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
     try:
         for reading in mapping.read(path, **wanted):
             kept = reading.keep_fragment()()
+            assert reading.keep_line()() == reading.line
             told.append(
                 {
                     "position": reading.position,
