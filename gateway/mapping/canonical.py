@@ -40,7 +40,7 @@ def canonical_forms(plain: str | bytes, end_tag: bytes) -> list[bytes] | None:
     opened = [_with_end_tag(each.rstrip(_BLANKS)) for each in empty]
     whole = _without_blanks(b"".join((*opened, rest)))
     *records, left = whole.split(end_tag)
-    return None if left else [record + end_tag for record in records]
+    return None if left else [record[record.index(b"<") :] + end_tag for record in records]
 
 
 def _without_blanks(written: bytes) -> bytes:

@@ -360,6 +360,11 @@ def test_canonical_forms_are_written_without_parsing() -> None:
     assert forms == [canonical(element) for element in parsed]
     assert forms == canonical_forms(text.encode(), b"</A>")
     assert forms[0] == '<A><B>x\n y "\u00e9&amp;&#xD;</B><C></C><D></D></A>'.encode()
+    # what stands between records is of none of them
+    assert canonical_forms("a<A><B/></A>\n; <A></A>", b"</A>") == [
+        b"<A><B></B></A>",
+        b"<A></A>",
+    ]
     # and what stands in a text and could be of a tag is left to the parser
     assert canonical_forms("<A><B>1 > 0</B></A>", b"</A>") is None
     assert canonical_forms("<A><B>1</B></A> rest", b"</A>") is None
