@@ -80,7 +80,7 @@ def _completed(values: Mapping[str, Any], on_totals: OnTotals) -> tuple[Order | 
     unit = minor_unit(values.get("currency") or "")
     lines = complete_lines(values.get("lines") or (), unit, findings, on_totals, whole="order")
     total = complete_totals(values.get("total") or {}, lines, unit, findings, on_totals)
-    if any(finding.level == "error" for finding in findings) or total is None or billing is None:
+    if has_errors(findings) or total is None or billing is None:
         return None, tuple(findings)
     order = Order(
         number=values["number"],
@@ -288,7 +288,7 @@ def complete_totals(
             )
             return None
     tolerance = unit * max(1, len(lines)) + abs(rounding)
-    if any(finding.level == "error" for finding in findings):
+    if has_errors(findings):
         return None
     if gross is not None:
         _compare("gross", gross, _added(lines, _GROSS), tolerance, findings, on_totals, whole)
@@ -339,6 +339,11 @@ def _mismatch(
 
 def _missing(field: str) -> Finding:
     return Finding(code="D001", field=field, message=f"`{field}` is missing")
+
+
+def has_errors(findings: Sequence[Finding]) -> bool:
+    """Whether one of the findings keeps the document from being built."""
+    return bool(findings) and any(finding.level == "error" for finding in findings)
 
 
 def missing(values: Mapping[str, Any], needed: Sequence[str]) -> list[Finding]:

@@ -17,6 +17,7 @@ from gateway.documents.completion import (
     complete_totals,
     customer,
     delivery_other_than,
+    has_errors,
     missing,
     too_large,
 )
@@ -110,7 +111,7 @@ def _completed(values: Mapping[str, Any], on_totals: OnTotals) -> tuple[Invoice 
     if total is not None:
         wrong = _wrong_sign(kind, total)
         findings += [wrong] if wrong is not None else []
-    if any(finding.level == "error" for finding in findings) or total is None or billing is None:
+    if has_errors(findings) or total is None or billing is None:
         return None, tuple(findings)
     members = {name: value for name, value in values.items() if name in _TAKEN_OVER and value is not None}
     invoice = Invoice(

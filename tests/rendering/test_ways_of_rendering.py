@@ -170,6 +170,9 @@ def test_what_is_shipped_is_compiled_the_ordinary_way_when_that_is_needed(lay: L
     own = load("mine/order", site=lay("{{ document.number }}"))
     # then the shipped one has neither been compiled nor is it for a pack that has nothing unusual
     assert (bool(shipped._language._compiled), bool(own._language._compiled)) == (False, True)
+    # (a site in the gateway's own folder may have changed what was shipped)
+    in_place = load("pohoda/order", settings=SETTINGS, lookups=LOOKUPS, site=ROOT)
+    assert in_place._language._compiled
     shipped.envelope("p"), shipped.record(order(), identity())
     assert not shipped._language._compiled
     # but for one that has
