@@ -103,8 +103,8 @@ def common(
 _GLOBAL = {"--config": True, "-c": True, "--no-color": False, "--quiet": False, "-q": False, "--debug": False}
 
 
-def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
-    """The words of a command line with its global options in front, wherever they were written.
+def _parted(words: list[str], valued: frozenset[str]) -> tuple[list[str], list[str]]:
+    """The global options of a command line, wherever they were written, and its other words.
 
     valued: the commands' own options that have a value; the word after one is its value, whatever it looks like.
     """
@@ -114,7 +114,7 @@ def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
     while at < len(words):
         word = words[at]
         if word == "--":
-            return [*front, *rest, *words[at:]]
+            return front, rest + words[at:]
         name = word.partition("=")[0]
         takes = _GLOBAL.get(word)
         if takes and at + 1 < len(words):
@@ -127,24 +127,13 @@ def _global_first(words: list[str], valued: frozenset[str]) -> list[str]:
             length = 2 if word in valued else 1
             rest += words[at : at + length]
             at += length
-    return front + rest
-
-
-def _named(words: list[str]) -> str | None:
-    """The first word of a command line that is no global option."""
-    at = 0
-    while at < len(words):
-        word = words[at]
-        if word not in _GLOBAL and not word.startswith("--config="):
-            return word
-        at += 2 if _GLOBAL.get(word) else 1
-    return None
+    return front, rest
 
 
 def _commands_for(words: list[str]) -> Any:
     """The commands, as far as they are needed for a command line: reading them all takes a while."""
-    named = _named(words)
-    files = [file for file, commands in _COMMANDS.items() if named in commands] or [*_COMMANDS]
+    _, others = _parted(words, frozenset())
+    files = [file for file, commands in _COMMANDS.items() if others and others[0] in commands] or [*_COMMANDS]
     app = typer.Typer(
         name="gateway",
         help=_HELP,
@@ -181,14 +170,14 @@ _SELDOM = (10_000, 10, 10)
 def main() -> None:
     """Run a command, and turn whatever goes wrong into words and an exit code."""
     debug = "--debug" in sys.argv
-    os.environ.setdefault(
-        "PYDANTIC_DISABLE_PLUGINS", "__all__"
-    )  # there are none of ours, and looking takes a while
+    # none of its plugins is ours, and looking for them takes a while
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(*_SELDOM)
     words = sys.argv[1:]
     try:
         group = _commands_for(words)
-        code = group.main(_global_first(words, _valued(group)), prog_name="gateway", standalone_mode=False)
+        front, others = _parted(words, _valued(group))
+        code = group.main(front + others, prog_name="gateway", standalone_mode=False)
         if code == _INTERRUPTED:
             _end("gateway: interrupted", _INTERRUPTED, debug=False)
         _leave(code)

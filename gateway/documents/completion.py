@@ -343,7 +343,7 @@ def _missing(field: str) -> Finding:
 
 def has_errors(findings: Sequence[Finding]) -> bool:
     """Whether one of the findings keeps the document from being built."""
-    return bool(findings) and any(finding.level == "error" for finding in findings)
+    return any(finding.level == "error" for finding in findings)
 
 
 def missing(values: Mapping[str, Any], needed: Sequence[str]) -> list[Finding]:

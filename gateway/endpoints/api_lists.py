@@ -338,7 +338,9 @@ class ApiSource:
             if self._list.times == "unix":
                 return datetime.fromtimestamp(int(text), UTC)
             iso = self._list.times == "iso"
-            moment = datetime.fromisoformat(text) if iso else datetime.strptime(text, self._list.times)  # noqa: DTZ007
+            moment = (
+                datetime.fromisoformat(text) if iso else datetime.strptime(text, self._list.times)  # noqa: DTZ007 - the zone is added below
+            )
         except (ValueError, OverflowError, OSError):
             if self._list.paging != "changes":
                 return None

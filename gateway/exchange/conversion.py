@@ -161,8 +161,7 @@ def _block(readings: list[Reading], conversion: Conversion, prepared: Prepared) 
             identity = Identity.of(conversion.origin, template.kind, reading.key or "")
             found = written_of(template, reading.document, identity, reading.key or "")
             if isinstance(found, Rendered):
-                if found.notes:
-                    problems.extend(note.at(record=f"{template.kind} {reading.key}") for note in found.notes)
+                problems.extend(note.at(record=f"{template.kind} {reading.key}") for note in found.notes)
                 written.append((reading, identity, found))
             else:
                 set_aside += 1

@@ -25,8 +25,10 @@ Verdict = Literal["new", "same", "changed", "left_out"]
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One record as the pipeline read it; `document` is None where it is bad, `line` and `fragment` are worked out
-    when somebody asks."""
+    """One record as the pipeline read it; `document` is None where it is bad.
+
+    `line` and `fragment` are worked out when somebody asks.
+    """
 
     position: int
     line: Callable[[], int]
@@ -101,6 +103,7 @@ class Planner:
         self._exchange_id = exchange_id
         self._adopt = adopt
         self._file = file
+        self._everywhere = frozenset(target.spec.id for target in route.targets)
         self._packs = 0
 
     def plan(self, connection: Connection, records: Sequence[Record]) -> Plan:
@@ -118,7 +121,6 @@ class Planner:
         )
         to_send: list[_Errand] = []
         same: list[tuple[Record, Known]] = []
-        everywhere = self._everywhere
         for record in records:
             if record.document is None or record.key is None:
                 plan.set_aside.append(record)
@@ -134,7 +136,7 @@ class Planner:
                     plan.postings += self._adopted(record, version)
                 continue
             if verdict == "new" and version is not None:
-                to_send.append(_Errand(record, version.ordinal, everywhere))
+                to_send.append(_Errand(record, version.ordinal, self._everywhere))
             elif verdict == "changed" and before is not None and version is not None:
                 to_send += self._changed(connection, plan, record, before, version)
             elif verdict == "same" and before is not None and before.exchange_id != self._exchange_id:
@@ -145,10 +147,6 @@ class Planner:
         troubled = {record.key for record in plan.set_aside}
         plan.healed = [key for key in keys if key not in troubled]
         return plan
-
-    @property
-    def _everywhere(self) -> frozenset[str]:
-        return frozenset(target.spec.id for target in self._route.targets)
 
     def _still_held(
         self, connection: Connection, plan: Plan, same: Sequence[tuple[Record, Known]]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, literal, null, select, update
 
 from gateway.diagnostics import Problem
@@ -127,7 +128,7 @@ def _twice(record: Record, kind: str) -> Record:
         context=(f"it stands on line {record.line()} of the input; the first one counts",),
         help="remove one of the two at the source, or let the mapping tell them apart (`warehouse`, `level`)",
     )
-    return Record(record.position, record.line, record.key, None, (problem,), record.fingerprint, record.fragment)
+    return structs.replace(record, document=None, problems=(problem,))
 
 
 def _known(connection: Connection, route: PreparedRoute, keys: Sequence[str]) -> dict[str, Row[Any]]:

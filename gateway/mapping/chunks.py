@@ -74,10 +74,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of an input that begins and ends between two records, if the part before it is sound.
-
-    start, end: bytes.
-    """
+    """A stretch of bytes of an input that begins and ends between two records, if the part before it is sound."""
 
     start: int
     end: int

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.diagnostics import Problem, Span
 from gateway.mapping.language import ENCODINGS
+from gateway.mapping.lines import SourceLines
 
 HEAD = 64 << 10
 _CHUNK = 1 << 20
@@ -151,7 +152,7 @@ def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem |
                 text = whole.decode(codec, "replace")
                 column = len(before.rsplit(b"\n", 1)[-1].decode(codec, "replace")) + 1
                 pending = len(error.object) - len(chunk)
-                line = _lines_before(path, passed + max(0, error.start - pending)) + 1
+                line = SourceLines(path, codec).before(passed + max(0, error.start - pending)) + 1
                 shown = text if len(text) <= 4000 else None
                 return Problem(
                     code="S005",
@@ -162,15 +163,6 @@ def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem |
             if not chunk:
                 return None
             passed += len(chunk)
-
-
-def _lines_before(path: Path, place: int) -> int:
-    lines = 0
-    with path.open("rb") as file:
-        while place > 0 and (chunk := file.read(min(_CHUNK, place))):
-            lines += chunk.count(b"\n")
-            place -= len(chunk)
-    return lines
 
 
 def _is_utf8(path: Path) -> bool:

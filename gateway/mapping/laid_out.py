@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from gateway.mapping.by_layout import ByLayout
@@ -48,7 +48,7 @@ class Lines:
 
     def __init__(self, text: str, before: Callable[[], int]) -> None:
         self._text = text
-        self._before = cache(before)
+        self._before = before
         self._last = 0, 1
 
     def at(self, place: int) -> int:

@@ -294,7 +294,7 @@ class XmlRecords(Records):
         matcher = layouts.matcher(frame, self._path.stat().st_size) if layouts is not None else None
         with self._path.open("rb") as file:
             for chunk in chunks(file, frame, self._part):
-                self._lines_before = lines_before = partial(self._lines.before, chunk.start)
+                self._lines_before = lines_before = cache(partial(self._lines.before, chunk.start))
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
                 is_used = matcher is not None and matcher.is_of_use and not self.namespaces
@@ -366,12 +366,11 @@ class XmlRecords(Records):
         return super().keep_line(line) if self._kept is None else partial(self._line_of, *self._kept)
 
     def _line_of(self, frame: Frame, chunk: Chunk, index: int) -> int:
-        return _line_in_all(
-            line_of(ChunkParser(frame).records(chunk)[index]), partial(self._lines.before, chunk.start)
-        )
+        element = _parsed_again(frame, chunk, index)
+        return _line_in_all(line_of(element), partial(self._lines.before, chunk.start))
 
     def _fragment_of(self, frame: Frame, chunk: Chunk, index: int) -> bytes:
-        return self.fragment(ChunkParser(frame).records(chunk)[index])
+        return self.fragment(_parsed_again(frame, chunk, index))
 
     def _parser(self) -> Any:
         tags = ["{*}" + name for name in dict.fromkeys(names[-1] for names in self._spec.records)]
@@ -449,6 +448,10 @@ def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
     except etree.XMLSyntaxError as error:
         return error
     return None
+
+
+def _parsed_again(frame: Frame, chunk: Chunk, index: int) -> Element:
+    return ChunkParser(frame).records(chunk)[index]
 
 
 def _none() -> int:
