@@ -9,28 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
+from gateway.documents import decode, fingerprint
 from gateway.store import tables
 from gateway.store.ledger import in_chunks, insert_into
 
 _document, _version, _exchange = tables.document, tables.version, tables.exchange
 _posting, _delivery = tables.posting, tables.delivery
+_NOTED_AT_ONCE = 500
 SENT = ("sent", "confirmed", "warned", "already_there")
 """A rejected one is not among them: the target does not have it, so a corrected one is sent."""
 
 
 class Known(msgspec.Struct, frozen=True):
-    """The newest counting version of a document."""
+    """The newest counting version of a document.
+
+    noted: its significant fingerprint, if that is written down; see `significant_fingerprint`.
+    """
 
     document_id: int
     key: str
     ordinal: int
     exchange_id: str
+    position: int
     source_fingerprint: str
-    significant_fingerprint: str
+    noted: str
     cancelled: bool
     body: bytes | None
+
+    def significant_fingerprint(self, kind: str) -> str:
+        """What tells whether another version is other business."""
+        return significant_fingerprint(kind, self.noted, self.body)
 
 
 class PostingFact(msgspec.Struct, frozen=True):
@@ -94,6 +104,7 @@ def known(
                 row.key,
                 row.ordinal,
                 row.exchange_id,
+                row.position,
                 row.source_fingerprint,
                 row.significant_fingerprint,
                 bool(row.cancelled),
@@ -172,11 +183,53 @@ def postings_of(
     return found
 
 
-def version_of(connection: Connection, document_id: int, ordinal: int) -> tuple[str, bool, bytes | None]:
+def version_of(
+    connection: Connection, kind: str, document_id: int, ordinal: int
+) -> tuple[str, bool, bytes | None]:
     """Significant fingerprint, whether it was cancelled, and the stored body (None once removed) of a version."""
     row = connection.execute(
         select(_version.c.significant_fingerprint, _version.c.cancelled, _version.c.body).where(
             _version.c.document_id == document_id, _version.c.ordinal == ordinal
         )
     ).one()
-    return str(row.significant_fingerprint), bool(row.cancelled), row.body
+    return significant_fingerprint(kind, row.significant_fingerprint, row.body), bool(row.cancelled), row.body
+
+
+def significant_fingerprint(kind: str, noted: str, body: bytes | None) -> str:
+    """The fingerprint of what is significant in a version: as it is written down, or of its stored document.
+
+    It is worked out when another version comes, which of most documents none does; and written down before the
+    document is removed.
+    """
+    return noted if noted or body is None else fingerprint(kind, decode(kind, body))
+
+
+def note_fingerprints(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Write down what can be told only from the stored documents of these versions."""
+    while not note_some(connection, which):
+        pass
+
+
+def note_some(connection: Connection, which: ColumnElement[bool]) -> bool:
+    """Write it down of some hundred versions; True where there are no more."""
+    rows = connection.execute(
+        select(_version.c.document_id, _version.c.ordinal, _version.c.body, _document.c.kind)
+        .join(_document, _document.c.id == _version.c.document_id)
+        .where(which, _version.c.significant_fingerprint == "", _version.c.body.is_not(None))
+        .limit(_NOTED_AT_ONCE)
+    ).all()
+    if rows:
+        connection.execute(
+            update(_version)
+            .where(_version.c.document_id == bindparam("of"), _version.c.ordinal == bindparam("at"))
+            .values(significant_fingerprint=bindparam("noted")),
+            [
+                {
+                    "of": row.document_id,
+                    "at": row.ordinal,
+                    "noted": significant_fingerprint(row.kind, "", row.body),
+                }
+                for row in rows
+            ],
+        )
+    return len(rows) < _NOTED_AT_ONCE

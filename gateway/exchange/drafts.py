@@ -14,7 +14,36 @@ from gateway.exchange.planning import Plan, PlannedDelivery, Record
 from gateway.exchange.prepared import PreparedRoute
 from gateway.store import tables
 from gateway.store.blobs import Blobs, StoredBlob
+from gateway.store.bulk import insert_rows
 from gateway.store.ledger import in_chunks, insert_into, tell
+
+_OF_VERSIONS = (
+    "document_id",
+    "ordinal",
+    "exchange_id",
+    "position",
+    "source_fingerprint",
+    "significant_fingerprint",
+    "cancelled",
+    "body",
+    "created_at",
+)
+_OF_POSTINGS = (
+    "id",
+    "document_id",
+    "ordinal",
+    "exchange_id",
+    "route",
+    "target",
+    "generation",
+    "pack_id",
+    "item_id",
+    "state",
+    "reason",
+    "problems",
+    "delivery_id",
+    "created_at",
+)
 
 
 @dataclass
@@ -45,52 +74,54 @@ def draft(
         keys=list(dict.fromkeys([v.key for v in plan.versions] + [p.key for p in plan.postings])),
     )
     blobs.record(connection, stored)
-    if plan.versions:
-        connection.execute(
-            tables.version.insert(),
-            [
-                {
-                    "document_id": ids[version.key],
-                    "ordinal": version.ordinal,
-                    "exchange_id": exchange_id,
-                    "position": version.position,
-                    "source_fingerprint": version.source_fingerprint,
-                    "significant_fingerprint": version.significant_fingerprint,
-                    "cancelled": int(version.cancelled),
-                    "body": version.body,
-                    "created_at": now,
-                }
-                for version in plan.versions
-            ],
-        )
+    insert_rows(
+        connection,
+        tables.version,
+        _OF_VERSIONS,
+        [
+            (
+                ids[version.key],
+                version.ordinal,
+                exchange_id,
+                version.position,
+                version.source_fingerprint,
+                "",  # see catalogue.significant_fingerprint
+                int(version.cancelled),
+                version.body,
+                now,
+            )
+            for version in plan.versions
+        ],
+    )
     deliveries = insert_deliveries(
         connection, spec.name, exchange_id, plan.deliveries, stored, numbers.deliveries, now
     )
     numbers.deliveries += len(deliveries)
-    if plan.postings:
-        connection.execute(
-            tables.posting.insert(),
-            [
-                {
-                    "id": f"{exchange_id}.p{numbers.postings + index}",
-                    "document_id": ids[posting.key],
-                    "ordinal": posting.ordinal,
-                    "exchange_id": exchange_id,
-                    "route": spec.name,
-                    "target": posting.target,
-                    "generation": posting.generation,
-                    "pack_id": posting.pack_id,
-                    "item_id": posting.item_id,
-                    "state": posting.state,
-                    "reason": posting.reason,
-                    "problems": problems_as_json(posting.problems) if posting.problems else None,
-                    "delivery_id": None if posting.delivery is None else deliveries[posting.delivery],
-                    "created_at": now,
-                }
-                for index, posting in enumerate(plan.postings, start=1)
-            ],
-        )
-        numbers.postings += len(plan.postings)
+    insert_rows(
+        connection,
+        tables.posting,
+        _OF_POSTINGS,
+        [
+            (
+                f"{exchange_id}.p{numbers.postings + index}",
+                ids[posting.key],
+                posting.ordinal,
+                exchange_id,
+                spec.name,
+                posting.target,
+                posting.generation,
+                posting.pack_id,
+                posting.item_id,
+                posting.state,
+                posting.reason,
+                problems_as_json(posting.problems) if posting.problems else None,
+                None if posting.delivery is None else deliveries[posting.delivery],
+                now,
+            )
+            for index, posting in enumerate(plan.postings, start=1)
+        ],
+    )
+    numbers.postings += len(plan.postings)
     set_aside(connection, route, exchange_id, plan.set_aside, now)
     heal(connection, route, exchange_id, plan.healed, now)
 
@@ -149,13 +180,13 @@ def set_aside(
         return
     spec, table = route.spec, tables.quarantine
     for record in records:
-        fragment = record.fragment()
+        fragment = record.kept.fragment()
         digest = sha256(fragment).hexdigest()
         statement = insert_into(connection, table).values(
             merchant=spec.merchant,
             origin=spec.origin,
             kind=route.kind,
-            identity=record.key or f"sha256:{record.fingerprint}",
+            identity=record.identity,
             route=spec.name,
             first_exchange=exchange_id,
             exchange_id=exchange_id,

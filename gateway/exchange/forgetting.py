@@ -17,6 +17,7 @@ from gateway.clock import from_text
 from gateway.diagnostics import Problem, from_json, plural
 from gateway.errors import GatewayError, UsageError
 from gateway.exchange import retention
+from gateway.exchange.catalogue import note_fingerprints
 from gateway.exchange.failed import problems_as_json
 from gateway.exchange.naming import Arguments, Step
 from gateway.exchange.persons import Found, by_email, by_number, find
@@ -156,6 +157,7 @@ def _read_lanes(site: Site, found: Found) -> list[str]:
 
 def _erase(connection: Connection, found: Found, actor: str, now: str) -> None:
     for ids in in_chunks([document.id for document in found.documents]):
+        note_fingerprints(connection, _version.c.document_id.in_(ids))
         connection.execute(update(_version).where(_version.c.document_id.in_(ids)).values(body=None))
         connection.execute(update(_posting).where(_posting.c.document_id.in_(ids)).values(problems=None))
         postings = select(_posting.c.id).where(_posting.c.document_id.in_(ids))

@@ -132,7 +132,7 @@ def _draft_all(
 ) -> Counts:
     """Draft the documents of an input, or of the description of a file that is shipped as it is."""
     counts, numbers = Counts(), drafts.Numbers()
-    planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file)
+    planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file, blobs=site.blobs)
     records = _records(route, path, row.input_name)
     block = max(BLOCK, max(target.pack for target in route.targets))
     number = 0
@@ -162,12 +162,10 @@ def _records(route: PreparedRoute, path: Path, shown_as: str) -> Iterator[Record
         document, problems = _with_state(route, reading.document, reading.problems)
         yield Record(
             position=reading.position,
-            line=reading.keep_line(),
             key=reading.key,
             document=document,
             problems=problems,
-            fingerprint=reading.fingerprint(),
-            fragment=reading.keep_fragment(),
+            kept=reading.keep(),
         )
 
 

@@ -6,7 +6,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,26 +17,29 @@ from sqlalchemy import Connection
 from gateway.diagnostics import Problem
 from gateway.documents import KINDS, Document, OrderState, decode, differences, encode, fingerprint, is_cancelled
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
+from gateway.exchange.earlier import EarlierSources
 from gateway.exchange.prepared import PreparedRoute, PreparedTarget
 from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
+from gateway.mapping import Kept, is_known_by
 from gateway.rendering import Identity, Rendered
+from gateway.store.blobs import Blobs
 
 Verdict = Literal["new", "same", "changed", "left_out"]
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One record as the pipeline read it; `document` is None where it is bad.
-
-    `line` and `fragment` are worked out when somebody asks.
-    """
+    """One record as the pipeline read it; `document` is None where it is bad."""
 
     position: int
-    line: Callable[[], int]
     key: str | None
     document: Document | None
     problems: tuple[Problem, ...]
-    fingerprint: str
-    fragment: Callable[[], bytes]
+    kept: Kept
+
+    @property
+    def identity(self) -> str:
+        """What it is known by among the records that were set aside."""
+        return self.key or f"sha256:{self.kept.canonical_fingerprint()}"
 
 
 class PlannedVersion(msgspec.Struct, frozen=True):
@@ -46,7 +49,6 @@ class PlannedVersion(msgspec.Struct, frozen=True):
     ordinal: int
     position: int
     source_fingerprint: str
-    significant_fingerprint: str
     cancelled: bool
     body: bytes
 
@@ -96,10 +98,17 @@ class Planner:
     """Plans the blocks of one exchange of one route."""
 
     def __init__(
-        self, route: PreparedRoute, exchange_id: str, *, adopt: bool = False, file: bytes | None = None
+        self,
+        route: PreparedRoute,
+        exchange_id: str,
+        blobs: Blobs,
+        *,
+        adopt: bool = False,
+        file: bytes | None = None,
     ) -> None:
         """file: the bytes that are shipped instead of what the templates write."""
         self._route = route
+        self._blobs = blobs
         self._exchange_id = exchange_id
         self._adopt = adopt
         self._file = file
@@ -119,6 +128,7 @@ class Planner:
             keys=list(dict.fromkeys(keys)),
             exchange_id=self._exchange_id,
         )
+        earlier = EarlierSources(connection, self._route, self._blobs, catalogue.values())
         to_send: list[_Errand] = []
         same: list[tuple[Record, Known]] = []
         for record in records:
@@ -126,7 +136,7 @@ class Planner:
                 plan.set_aside.append(record)
                 continue
             before = catalogue.get(record.key)
-            verdict, version = self._judge(record, record.document, before)
+            verdict, version = self._judge(record, record.document, before, earlier)
             plan.verdicts.append((record, verdict))
             if version is not None:
                 plan.versions.append(version)
@@ -179,7 +189,7 @@ class Planner:
         return errands
 
     def _judge(
-        self, record: Record, document: Document, before: Known | None
+        self, record: Record, document: Document, before: Known | None, earlier: EarlierSources
     ) -> tuple[Verdict, PlannedVersion | None]:
         since = self._route.spec.since
         moment = KINDS[self._route.kind].when(document) if since is not None else None
@@ -189,22 +199,30 @@ class Planner:
             return "left_out", None
         if before is None and is_cancelled(document):
             return "left_out", None
-        if before is not None and before.source_fingerprint == record.fingerprint:
+        if before is None:
+            return "new", self._version(record, document, before)
+        known_again = is_known_by(record.kept, before.source_fingerprint)
+        if known_again:
             return "same", None
         version = self._version(record, document, before)
-        if before is None:
-            return "new", version
-        changed = before.significant_fingerprint != version.significant_fingerprint
+        if version.body == before.body:
+            return "same", None
         cancelled = is_cancelled(document) != before.cancelled
-        return ("changed" if changed or cancelled else "same"), version
+        if not cancelled and before.significant_fingerprint(self._route.kind) == self._fingerprint(document):
+            return "same", version
+        if known_again is None and earlier.was_same(record.kept, before):
+            return "same", None
+        return "changed", version
+
+    def _fingerprint(self, document: Document) -> str:
+        return fingerprint(self._route.kind, document)
 
     def _version(self, record: Record, document: Document, before: Known | None) -> PlannedVersion:
         return PlannedVersion(
             key=record.key or "",
             ordinal=1 if before is None else before.ordinal + 1,
             position=record.position,
-            source_fingerprint=record.fingerprint,
-            significant_fingerprint=fingerprint(self._route.kind, document),
+            source_fingerprint=record.kept.fingerprint,
             cancelled=is_cancelled(document),
             body=encode(document),
         )
@@ -259,8 +277,9 @@ class Planner:
     ) -> None:
         """Compare with what the target has: differences are held, a change that was undone ends the hold."""
         assert record.document is not None
-        fingerprint_there, was_cancelled, body = version_of(connection, last.document_id, last.ordinal)
-        same = fingerprint_there == version.significant_fingerprint and not is_cancelled(record.document)
+        kind = self._route.kind
+        fingerprint_there, was_cancelled, body = version_of(connection, kind, last.document_id, last.ordinal)
+        same = fingerprint_there == self._fingerprint(record.document) and not is_cancelled(record.document)
         held = [fact for fact in facts if fact.target == last.target and fact.state == "held"]
         settled = [fact for fact in facts if fact.target == last.target and fact.reason == "settled by hand"]
         if same and not any(fact.ordinal > last.ordinal for fact in settled):
@@ -431,7 +450,7 @@ def _troubled(record: Record, problems: tuple[Problem, ...]) -> Record:
 
 def _placed(record: Record, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """What a template or schema complains of, with the place of the record in the shop's own file."""
-    place = f"it stands on line {record.line()} of the input"
+    place = f"it stands on line {record.kept.line()} of the input"
     return tuple(structs.replace(problem, context=(*problem.context, place)) for problem in problems)
 
 
@@ -441,8 +460,9 @@ def _as_known(version: PlannedVersion, before: Known | None, exchange_id: str) -
         version.key,
         version.ordinal,
         exchange_id,
+        version.position,
         version.source_fingerprint,
-        version.significant_fingerprint,
+        "",
         version.cancelled,
         version.body,
     )

@@ -156,7 +156,7 @@ def _meant(
             settled.set_aside.append(_orphan(answer, target))
         else:
             meant.append((answer, found))
-            settled.healed.append(answer.record.key or f"sha256:{answer.record.fingerprint}")
+            settled.healed.append(answer.record.identity)
     return meant
 
 
@@ -191,12 +191,10 @@ def _read(route: PreparedRoute, path: Path, shown_as: str) -> tuple[list[_Answer
         receipt = reading.document if isinstance(reading.document, Receipt) else None
         record = Record(
             position=reading.position,
-            line=reading.keep_line(),
             key=reading.key if receipt is None or receipt.item else None,
             document=None,
             problems=tuple(reading.problems),
-            fingerprint=reading.fingerprint(),
-            fragment=reading.keep_fragment(),
+            kept=reading.keep(),
         )
         if receipt is not None:
             answers.append(_Answer(record, receipt))

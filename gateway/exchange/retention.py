@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from gateway.clock import from_text, monotonic, to_text
-from gateway.exchange.catalogue import SENT
+from gateway.exchange.catalogue import SENT, note_fingerprints, note_some
 from gateway.exchange.settlement import answering_targets, unsettled
 from gateway.exchange.site import Site
 from gateway.store import tables
@@ -124,6 +124,8 @@ class _Turn:
             if not rows or (excess is not None and excess.exchanges <= 0 and excess.size <= 0):
                 return
             at, last = rows[-1].received_at, rows[-1].id
+            if not self._note_fingerprints([row.id for row in rows]):
+                return
             with self._site.ledger.write(self._lease) as connection:
                 ids = self._settled(connection, [row.id for row in rows], None if excess else before)
                 settled = [row for row in rows if row.id in ids]
@@ -135,6 +137,16 @@ class _Turn:
             self.freed += self._site.blobs.unlink(segments)
             self.exchanges += len(taken)
             self.progressed = self.progressed or bool(taken)
+
+    def _note_fingerprints(self, ids: list[str]) -> bool:
+        """Note what is told by documents that may go; False where the time is over. Each transaction is short."""
+        while True:
+            with self._site.ledger.write(self._lease) as connection:
+                if note_some(connection, _version.c.exchange_id.in_(ids)):
+                    return True
+            self.progressed = True
+            if self.is_over:
+                return False
 
     def _full(self, before: str, at: str, last: str) -> list[_Full]:
         """The next exchanges that have their contents, oldest first."""
@@ -164,6 +176,7 @@ class _Turn:
             return []
         connection.execute(delete(_timeline).where(_timeline.c.exchange_id.in_(ids)))
         bodies = update(_version).where(_version.c.exchange_id.in_(ids), _version.c.body.is_not(None))
+        note_fingerprints(connection, _version.c.exchange_id.in_(ids))  # if one came meanwhile
         connection.execute((bodies if aged else bodies.where(~_is_needed())).values(body=None))
         connection.execute(update(_posting).where(_posting.c.exchange_id.in_(ids)).values(problems=None))
         answers = update(tables.receipt).where(tables.receipt.c.exchange_id.in_(ids))
@@ -190,6 +203,7 @@ class _Turn:
                         .limit(_BATCH)
                     ).scalars()
                 )
+                note_fingerprints(connection, _version.c.exchange_id.in_(ids))
                 connection.execute(update(_version).where(_version.c.exchange_id.in_(ids)).values(body=None))
                 connection.execute(update(_exchange).where(_exchange.c.id.in_(ids)).values(bodies_kept=0))
             if len(ids) < _BATCH:

@@ -13,6 +13,7 @@ from gateway.endpoints import Look, Staged
 from gateway.errors import EndpointError, GatewayError, UsageError
 from gateway.exchange import failed
 from gateway.exchange.anew import anew
+from gateway.exchange.catalogue import significant_fingerprint
 from gateway.exchange.naming import PARKED, Arguments, Step, known_route, once, resolve
 from gateway.exchange.pipeline import process
 from gateway.exchange.prepared import PreparedRoute
@@ -242,8 +243,9 @@ def _newer(site: Site, row: Row[tuple[object, ...]]) -> str | None:
     """What became of a document in the shop after this version, where that makes another document of it."""
     with site.ledger.read() as connection:
         versions = connection.execute(
-            select(_version.c.ordinal, _version.c.cancelled, _version.c.significant_fingerprint)
+            select(_version, tables.document.c.kind)
             .join(_exchange, _exchange.c.id == _version.c.exchange_id)
+            .join(tables.document, tables.document.c.id == _version.c.document_id)
             .where(
                 _version.c.document_id == row.document_id,
                 _version.c.ordinal >= row.ordinal,
@@ -256,7 +258,10 @@ def _newer(site: Site, row: Row[tuple[object, ...]]) -> str | None:
     first, last = versions[0], versions[-1]
     if last.cancelled and not first.cancelled:
         return "was cancelled"
-    return "was changed" if last.significant_fingerprint != first.significant_fingerprint else None
+    first_of, last_of = (
+        significant_fingerprint(each.kind, each.significant_fingerprint, each.body) for each in (first, last)
+    )
+    return "was changed" if first_of != last_of else None
 
 
 def _retry_deliveries(

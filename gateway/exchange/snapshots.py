@@ -125,7 +125,7 @@ def _twice(record: Record, kind: str) -> Record:
         code="G009",
         record=f"{kind} {record.key}",
         message="it stands twice in this input with different contents",
-        context=(f"it stands on line {record.line()} of the input; the first one counts",),
+        context=(f"it stands on line {record.kept.line()} of the input; the first one counts",),
         help="remove one of the two at the source, or let the mapping tell them apart (`warehouse`, `level`)",
     )
     return structs.replace(record, document=None, problems=(problem,))

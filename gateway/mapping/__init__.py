@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gateway.mapping.chunks import NotCuttable, Part
     from gateway.mapping.ending import Wholeness, wholeness
+    from gateway.mapping.kept import Kept, is_known_by
     from gateway.mapping.language import schema
     from gateway.mapping.loading import Overrides, load
     from gateway.mapping.reader import Mapping, Reading
@@ -23,17 +24,20 @@ if TYPE_CHECKING:
 _HOMES = {
     "NotCuttable": "chunks",
     "Part": "chunks",
+    "Kept": "kept",
     "Mapping": "reader",
     "Overrides": "loading",
     "Reading": "reader",
     "TestOutcome": "selftest",
     "Wholeness": "ending",
+    "is_known_by": "kept",
     "load": "loading",
     "schema": "language",
     "wholeness": "ending",
 }
 
 __all__ = [
+    "Kept",
     "Mapping",
     "NotCuttable",
     "Overrides",
@@ -41,6 +45,7 @@ __all__ = [
     "Reading",
     "TestOutcome",
     "Wholeness",
+    "is_known_by",
     "load",
     "schema",
     "wholeness",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from lxml import etree
 
 from gateway.mapping.paths import Element
-from gateway.mapping.plain_text import REFERENCE_BYTES, character_of
 
 _BEFORE_A_TEXT = re.compile(rb">[ \t\n]++(?!<)")
-_BLANKS = b" \t\n"
-_WRITTEN = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "\r": b"&#xD;"}
 
 
 def canonical(element: Element) -> bytes:
@@ -27,35 +25,10 @@ def canonical(element: Element) -> bytes:
     return _without_blanks(written)
 
 
-def canonical_forms(plain: str | bytes, end_tag: bytes) -> list[bytes] | None:
-    """The same for all records of a chunk, from plain text (or as UTF-8) that was read by a layout: so it has no
-    attributes, and no blanks within tags but before a `/>`. None where that cannot be done.
-    """
-    data = plain.encode() if isinstance(plain, str) else plain
-    if data.count(b"<") != data.count(b">"):  # one stands in a text
-        return None
-    if b"&" in data:
-        data = REFERENCE_BYTES.sub(_as_in_c14n, data)
-    *empty, rest = data.split(b"/>")
-    opened = [_with_end_tag(each.rstrip(_BLANKS)) for each in empty]
-    whole = _without_blanks(b"".join((*opened, rest)))
-    *records, left = whole.split(end_tag)
-    return None if left else [record[record.index(b"<") :] + end_tag for record in records]
+def canonical_fingerprint(element: Element) -> str:
+    """sha256 of the canonical form."""
+    return sha256(canonical(element)).hexdigest()
 
 
 def _without_blanks(written: bytes) -> bytes:
     return b"<".join(map(bytes.rstrip, _BEFORE_A_TEXT.sub(b">", written).split(b"<")))
-
-
-def _with_end_tag(text: bytes) -> bytes:
-    """A text that ends within an empty element, with its tags in full."""
-    return text + b"></" + text[text.rindex(b"<") + 1 :] + b">"
-
-
-def _as_in_c14n(match: re.Match[bytes]) -> bytes:
-    """A reference as the character, or as the reference that it has in C14N."""
-    name = match[1]
-    if name in (b"amp", b"lt", b"gt"):
-        return match[0]
-    character = character_of(match)
-    return _WRITTEN.get(character) or character.encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,11 @@ from gateway import yamlfile
 from gateway.diagnostics import Problem, Span, has_errors
 from gateway.documents import Document, Finding, Kind, OnTotals
 from gateway.mapping.by_elements import ByElements
+from gateway.mapping.canonical import canonical_fingerprint
 from gateway.mapping.chunks import Part
 from gateway.mapping.doubt import Doubt
 from gateway.mapping.generated import stays_inside, written_reader
+from gateway.mapping.kept import Kept
 from gateway.mapping.laid_out import Layouts
 from gateway.mapping.levels import FieldReader, LevelReader, Trace, Trouble, Values
 from gateway.mapping.paths import Element
@@ -65,20 +66,16 @@ class Origin:
     def fingerprint(self) -> str:
         """See Reading.fingerprint."""
         if self._fingerprint is None:
-            self._fingerprint = sha256(self._records.canonical(self.element)).hexdigest()
+            self._fingerprint = canonical_fingerprint(self.element())
         return self._fingerprint
 
     def fragment(self) -> bytes:
         """See Reading.fragment."""
         return self._records.fragment(self.element())
 
-    def keep_fragment(self) -> Callable[[], bytes]:
-        """See Reading.keep_fragment."""
-        return self._records.keep(self.element)
-
-    def keep_line(self, line: Line) -> Callable[[], int]:
-        """See Reading.keep_line."""
-        return self._records.keep_line(line)
+    def keep(self, line: Line) -> Kept:
+        """See Reading.keep."""
+        return self._records.keep(self.element, line)
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
@@ -103,10 +100,6 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
         """See above."""
         return self._line if isinstance(self._line, int) else self._line()
 
-    def keep_line(self) -> Callable[[], int]:
-        """What tells the line also later on, as long as the input can be read. Asked for as `fragment` is."""
-        return self._origin.keep_line(self._line)
-
     def fingerprint(self) -> str:
         """sha256 of the canonical source fragment: C14N without comments, white space around texts ignored."""
         return self._origin.fingerprint()
@@ -118,9 +111,11 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
         """
         return self._origin.fragment()
 
-    def keep_fragment(self) -> Callable[[], bytes]:
-        """What gives the fragment also when the next record has been read; cheap where it is not asked for."""
-        return self._origin.keep_fragment()
+    def keep(self) -> Kept:
+        """What tells all this also when the next record has been read, as long as the input can be. It is cheap
+        where nothing is asked; asked for as `fragment` is.
+        """
+        return self._origin.keep(self._line)
 
 
 class Mapping:

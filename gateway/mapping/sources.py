@@ -15,7 +15,7 @@ from lxml import etree
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
-from gateway.mapping.canonical import canonical
+from gateway.mapping.canonical import canonical_fingerprint
 from gateway.mapping.chunks import (
     PARSING,
     Chunk,
@@ -30,9 +30,11 @@ from gateway.mapping.chunks import (
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
 from gateway.mapping.fragment import alone
+from gateway.mapping.kept import Kept, KeptOfChunk, KeptWhole, fingerprint_of_text
 from gateway.mapping.lines import SourceLines, line_of
 from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, refuse, refuse_blank
 from gateway.mapping.paths import Element, children, local_name
+from gateway.mapping.plain_text import codec_of, texts_of
 from gateway.mapping.syntax import in_our_words
 
 if TYPE_CHECKING:
@@ -123,18 +125,10 @@ class Records(Protocol):
     def fragment(self, element: Element) -> bytes:
         """A well-formed input with this record alone, that the same mapping reads."""
 
-    def keep(self, element: Callable[[], Element]) -> Callable[[], bytes]:
-        """What gives the fragment of the present record also later on. element: gives that record's."""
-        data = self.fragment(element())
-        return lambda: data
-
-    def canonical(self, element: Callable[[], Element]) -> bytes:
-        """The canonical form of the present record. element: gives that record's."""
-        return canonical(element())
-
-    def keep_line(self, line: Line) -> Callable[[], int]:
-        """What tells the line of the present record also later on, without keeping more than `keep` does."""
-        return line if callable(line) else lambda: line
+    def keep(self, element: Callable[[], Element], line: Line) -> Kept:
+        """The present record for later on. element: gives that record's. line: as it was read with."""
+        present = element()
+        return KeptWhole(line, self.fragment(present), canonical_fingerprint(present))
 
 
 def records_of(
@@ -250,7 +244,8 @@ class XmlRecords(Records):
         self._lines_before: Callable[[], int] = _none
         self._kept: tuple[Frame, Chunk, int] | None = None
         self._parsed: Callable[[], list[Element]] = list
-        self._matcher: Matcher | None = None
+        self._texts: Callable[[], list[bytes] | None] = _no_texts
+        self._again: tuple[Chunk, list[Element]] | None = None
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
         self._lines = SourceLines(path, spec.encoding or prolog.codec or "utf-8")
@@ -281,7 +276,7 @@ class XmlRecords(Records):
                 given += 1
                 yield taken
             return
-        self._lines_before, self.namespaces, self._kept, self._matcher = _none, True, None, None
+        self._lines_before, self.namespaces, self._kept = _none, True, None
         for element in islice(self._one_by_one(), given, None):
             yield element, None, self.line(element)
 
@@ -298,11 +293,12 @@ class XmlRecords(Records):
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
                 is_used = matcher is not None and matcher.is_of_use and not self.namespaces
-                self._matcher = matcher if is_used else None
-                if self._matcher is None:
+                used = matcher if is_used else None
+                self._texts = cache(partial(_texts_of, frame, chunk, used))
+                if used is None:
                     by_layout: Iterable[Found | None] = repeat(None, len(parsed()))
                 else:
-                    by_layout = self._matcher.records(chunk, lines_before, parsed)
+                    by_layout = used.records(chunk, lines_before, parsed)
                 for index, found in enumerate(by_layout):
                     self._kept = frame, chunk, index
                     if found is not None:
@@ -352,25 +348,24 @@ class XmlRecords(Records):
         """
         return alone(element, self._encoding)
 
-    def keep(self, element: Callable[[], Element]) -> Callable[[], bytes]:
-        """See Records. Of a chunk its bytes are kept, and parsed once more if the fragment is asked for."""
-        return super().keep(element) if self._kept is None else partial(self._fragment_of, *self._kept)
+    def keep(self, element: Callable[[], Element], line: Line) -> Kept:
+        """See Records. Of a chunk its bytes are kept, and parsed once more if more is asked for."""
+        if self._kept is None:
+            return super().keep(element, line)
+        frame, chunk, index = self._kept
+        texts = self._texts()
+        known_by = canonical_fingerprint(element()) if texts is None else fingerprint_of_text(texts[index])
+        return KeptOfChunk(self, frame, chunk, index, known_by)
 
-    def canonical(self, element: Callable[[], Element]) -> bytes:
-        """See Records; of a chunk that was read by its layout it is written without parsing it."""
-        forms = self._matcher.canonical_forms() if self._matcher is not None else None
-        return super().canonical(element) if forms is None or self._kept is None else forms[self._kept[2]]
+    def parsed_again(self, frame: Frame, chunk: Chunk) -> list[Element]:
+        """The records of a chunk that was passed by."""
+        if self._again is None or self._again[0] is not chunk:
+            self._again = chunk, ChunkParser(frame).records(chunk)
+        return self._again[1]
 
-    def keep_line(self, line: Line) -> Callable[[], int]:
-        """See Records; the chunk is parsed once more if somebody asks."""
-        return super().keep_line(line) if self._kept is None else partial(self._line_of, *self._kept)
-
-    def _line_of(self, frame: Frame, chunk: Chunk, index: int) -> int:
-        element = _parsed_again(frame, chunk, index)
+    def line_again(self, element: Element, chunk: Chunk) -> int:
+        """The line of a record of a chunk that was passed by."""
         return _line_in_all(line_of(element), partial(self._lines.before, chunk.start))
-
-    def _fragment_of(self, frame: Frame, chunk: Chunk, index: int) -> bytes:
-        return self.fragment(_parsed_again(frame, chunk, index))
 
     def _parser(self) -> Any:
         tags = ["{*}" + name for name in dict.fromkeys(names[-1] for names in self._spec.records)]
@@ -450,8 +445,14 @@ def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
     return None
 
 
-def _parsed_again(frame: Frame, chunk: Chunk, index: int) -> Element:
-    return ChunkParser(frame).records(chunk)[index]
+def _texts_of(frame: Frame, chunk: Chunk, matcher: Matcher | None) -> list[bytes] | None:
+    """The records of a chunk as plain text; None where that cannot be had without parsing."""
+    plain = matcher.plain if matcher is not None else None
+    return texts_of(chunk.data, codec_of(frame.encoding), frame.end_tag, plain)
+
+
+def _no_texts() -> None:
+    """Nothing was cut into chunks."""
 
 
 def _none() -> int:

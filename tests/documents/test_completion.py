@@ -159,6 +159,7 @@ def test_documents_survive_storage_and_fingerprints_see_what_counts() -> None:
     assert again is not None
     assert other is not None
     assert decode("order", encode(document)) == document
+    assert fingerprint("order", decode("order", encode(again))) == fingerprint("order", document)
     assert fingerprint("order", again) == fingerprint("order", document)
     assert fingerprint("order", other) != fingerprint("order", document)
     assert ("lines[1].quantity", "2", "3") in differences("order", document, other)
