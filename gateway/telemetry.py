@@ -10,35 +10,34 @@ import logging
 import os
 import sys
 import threading
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 Level = Literal["debug", "info", "warning", "error"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LOGGER = logging.getLogger("gateway")
 
 
-def configure(*, json: bool, level: Level = "info") -> None:
-    """Send log lines to standard error, as JSON or as text for a person."""
-    import structlog  # what tells nothing starts without it
+def configure(*, json: bool, level: Level = "info", lazily: bool = False) -> None:
+    """Send log lines to standard error, as JSON or as text for a person.
 
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if json
-        else structlog.dev.ConsoleRenderer(colors=colour, pad_event_to=22)
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _one_line,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    lazily: what makes lines of happenings is loaded with the first one (0.1 s), for commands that seldom tell any.
+    A daemon wants it beforehand: it may have to tell that no file can be opened any more.
+    """
+    lines = _Lines(sys.stderr, json=json)
+    if not lazily:
+        lines.load()
+    unconfigure()
+    _LOGGER.addHandler(lines)
+    _LOGGER.setLevel(_LEVELS[level])
+    _LOGGER.propagate = False
     threading.excepthook = _thread_failed
+
+
+def unconfigure() -> None:
+    """Send them nowhere any more, as before it was configured."""
+    for handler in _configured():
+        _LOGGER.removeHandler(handler)
 
 
 def emit(event: str, *, level: Level = "info", **facts: object) -> None:
@@ -46,11 +45,46 @@ def emit(event: str, *, level: Level = "info", **facts: object) -> None:
 
     Where nobody has configured it, warnings and errors go to standard error.
     """
-    import structlog
+    if not _configured():
+        configure(json=False, level="warning", lazily=True)
+    told = {name: fact for name, fact in facts.items() if fact is not None}
+    _LOGGER.log(_LEVELS[level], event, extra={"told": {**told, "event": event, "level": level}})
 
-    if not structlog.is_configured():
-        configure(json=False, level="warning")
-    structlog.get_logger().log(_LEVELS[level], event, **{k: v for k, v in facts.items() if v is not None})
+
+class _Lines(logging.Handler):
+    """Writes a line for each happening, to where standard error went when it was made."""
+
+    def __init__(self, stream: TextIO, *, json: bool) -> None:
+        super().__init__()
+        self._stream = stream
+        self._json = json
+        self._processors: tuple[Any, ...] = ()
+
+    def load(self) -> None:
+        """Load what makes the lines, where that was not done yet."""
+        if self._processors:
+            return
+        import structlog  # and with it all of rich
+
+        colour = self._stream.isatty() and not os.environ.get("NO_COLOR")
+        renderer = (
+            structlog.processors.JSONRenderer(ensure_ascii=False)
+            if self._json
+            else structlog.dev.ConsoleRenderer(colors=colour, pad_event_to=22)
+        )
+        self._processors = (structlog.processors.TimeStamper(fmt="iso", utc=True), _one_line, renderer)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, whole."""
+        self.load()
+        line: Any = record.__dict__["told"]
+        for processor in self._processors:
+            line = processor(None, record.levelname, line)
+        print(line, file=self._stream, flush=True)
+
+
+def _configured() -> list[_Lines]:
+    return [handler for handler in _LOGGER.handlers if isinstance(handler, _Lines)]
 
 
 def _thread_failed(arguments: threading.ExceptHookArgs) -> None:

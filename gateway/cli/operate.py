@@ -49,7 +49,7 @@ def run(
     level: Literal["info", "warning", "error"] = (
         "error" if once else "warning" if session.terminal.quiet else "info"
     )
-    telemetry.configure(json=as_json and not once, level=level)
+    telemetry.configure(json=as_json and not once, level=level, lazily=once)
     if once:
         from gateway.daemon.once import run_once
 
@@ -462,7 +462,7 @@ def _request(
         finally:
             site.close()
     else:
-        from gateway.daemon.service import opened
+        from gateway.daemon.opening import opened
 
         opening: AbstractContextManager[Site] = opened(config)
         with opening as site:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.daemon.service import opened
+from gateway.daemon.opening import opened
 from gateway.exchange import alerts, retention
 from gateway.exchange.dispatch import ship
 from gateway.exchange.intake import Waiting

@@ -20,6 +20,7 @@ from sqlalchemy import select, union
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, load
 from gateway.daemon.due import DueRoutes
+from gateway.daemon.opening import opened
 from gateway.daemon.watching import Watching
 from gateway.diagnostics import one_line
 from gateway.endpoints.local import LocalOptions
@@ -294,33 +295,6 @@ class Service:
             emit("route_broken", level="error", problem=one_line(problem))
         emit("reloaded", routes=len(self._site.routes))
         return True
-
-
-@contextmanager
-def opened(config: Config, clock: Clock | None = None) -> Iterator[Site]:
-    """A site whose spool is held by this process, free of what the one before left half done.
-
-    Raises SpoolInUse, GatewayError.
-    """
-    from gateway.store.spool import Spool
-
-    spool = Spool(config.spool)
-    spool.prepare()
-    with spool.lock():
-        site = Site(config, clock=clock)
-        clean_up(site)
-        try:
-            yield site
-        finally:
-            site.close()
-
-
-def clean_up(site: Site) -> None:
-    """With the lock held nobody else is at work: free the lanes of the process before, sweep its leftovers."""
-    site.lanes.release_all()
-    site.blobs.sweep()
-    for leftover in site.spool.work.iterdir():
-        leftover.unlink(missing_ok=True)
 
 
 def tell_systemd(state: str) -> None:

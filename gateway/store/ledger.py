@@ -163,9 +163,13 @@ def in_chunks(values: Collection[Value]) -> Iterator[list[Value]]:
 
 def insert_into(connection: Connection, table: Table) -> Any:
     """An INSERT that knows what to do on a conflict, in the words of the database at hand."""
-    from sqlalchemy.dialects import postgresql, sqlite
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # each dialect takes a while to load
 
-    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def tell(

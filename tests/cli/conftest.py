@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway import telemetry
 from gateway.cli.main import main
@@ -53,7 +52,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Outcome(int(ended.value.code or 0), out, err)
 
     yield run
-    structlog.reset_defaults()  # the log lines of `run` went to this test's standard error
+    telemetry.unconfigure()  # the log lines of `run` went to this test's standard error
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -46,6 +48,17 @@ def test_one_turn_tells_what_came_and_what_became_of_it(gateway: Gateway, site: 
 def test_one_turn_without_anything_to_do_is_no_failure(gateway: Gateway, site: TestSite) -> None:
     outcome = gateway("run", "--once")
     assert (outcome.code, outcome.out) == (0, "0 documents were sent today; nothing waits for you\n")
+
+
+def test_one_turn_loads_nothing_that_it_does_not_need(site: TestSite) -> None:
+    site.drop("first.xml", export("1001"))
+    seldom = ("alembic", "structlog", "rich", "apscheduler", "watchdog", "sqlalchemy.dialects.postgresql", "httpx")
+    program = (
+        "import atexit, sys; from gateway.cli.main import main; sys.argv[1:] = ['--quiet', 'run', '--once']; "
+        f"atexit.register(lambda: print([each for each in {seldom} if each in sys.modules])); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout.splitlines()[-1], done.stderr, done.returncode) == ("[]", "", 0)
 
 
 def test_quiet_means_results_only(gateway: Gateway, site: TestSite) -> None:

@@ -16,7 +16,7 @@ from gateway import telemetry
 from gateway.clock import SystemClock
 from gateway.config import load
 from gateway.daemon.once import OnceResult, run_once
-from gateway.daemon.service import opened
+from gateway.daemon.opening import opened
 from gateway.diagnostics import Problem
 from gateway.exchange import requests
 from gateway.exchange.matters import all_problems

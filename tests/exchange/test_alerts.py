@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 
 from gateway.clock import ManualClock
 from gateway.config import load
-from gateway.daemon.service import opened
+from gateway.daemon.opening import opened
 from gateway.endpoints.notices import Notices, why_no_address
 from gateway.errors import EndpointUnreachable
 from gateway.exchange import alerts

@@ -14,7 +14,8 @@ from pyftpdlib.handlers import FTPHandler
 
 from gateway.clock import ManualClock
 from gateway.config import load
-from gateway.daemon.service import Service, opened
+from gateway.daemon.opening import opened
+from gateway.daemon.service import Service
 from gateway.errors import EndpointUnreachable, HostUnreachable, LoginRefused
 from gateway.exchange.courier import Courier
 from gateway.exchange.intake import Waiting

@@ -133,7 +133,7 @@ def test_every_commit_of_a_worker_carries_its_lane_epoch(site: TestSite, monkeyp
         "gateway.exchange.reading.note_scan",
         "gateway.exchange.failed.write_set_aside",
         "gateway.exchange.failed.remove_mended",
-        "gateway.store.schema.upgrade",
+        "gateway.store.schema._make",
     }
     assert {name for name in without if not name.startswith("gateway.store.lanes.")} <= allowed
 
@@ -150,7 +150,7 @@ class TestUnfinishedFiles:
         """Polls with patience, as the daemon does; the clock can be moved."""
         from gateway.clock import ManualClock
         from gateway.config import load
-        from gateway.daemon.service import opened
+        from gateway.daemon.opening import opened
         from gateway.exchange.courier import Courier
         from gateway.exchange.intake import Waiting
         from gateway.exchange.reading import read_route

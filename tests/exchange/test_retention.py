@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, func, select, update
 from gateway.clock import ManualClock, SystemClock
 from gateway.config import load
 from gateway.daemon.once import run_once
-from gateway.daemon.service import opened
+from gateway.daemon.opening import opened
 from gateway.errors import UsageError
 from gateway.exchange import requests, retention
 from gateway.exchange.naming import Arguments

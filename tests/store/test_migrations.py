@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,33 @@ from gateway.clock import ManualClock
 from gateway.errors import GatewayError
 from gateway.store import schema, tables
 from gateway.store.ledger import Ledger, open_ledger
-from gateway.store.schema import current_revision, newest_revision, upgrade
+from gateway.store.schema import NEWEST, current_revision, newest_revision, script_of, upgrade
 
 TABLES = [table.name for table in tables.metadata.sorted_tables]
+
+
+@pytest.fixture
+def migrated(tmp_path: Path, clock: ManualClock) -> Iterator[Ledger]:
+    """A ledger that came to the newest schema by every migration, one after the other."""
+    opened = open_ledger(tmp_path / "migrated.db", clock, migrate=False)
+    upgrade(opened, newest_revision())
+    yield opened
+    opened.close()
+
+
+def schema_of(ledger: Ledger) -> dict[str, list[Any]]:
+    """All that SQLite knows of a schema, in its own order; of the statements' white space only where it is."""
+    with ledger.read() as connection:
+
+        def told(statement: str) -> list[Any]:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+        rows = told("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
+        found: dict[str, list[Any]] = {"": [(*row[:3], " ".join((row[3] or "").split())) for row in rows]}
+        for kind, name, _, _ in rows:
+            pragmas = {"table": ("table_xinfo", "foreign_key_list", "index_list"), "index": ("index_xinfo",)}[kind]
+            found |= {f"{pragma} {name}": told(f"PRAGMA {pragma}('{name}')") for pragma in pragmas}
+        return found
 
 
 def differences(ledger: Ledger) -> list[Any]:
@@ -71,6 +98,41 @@ def test_the_partial_indexes_of_the_code_are_there(ledger: Ledger) -> None:
             assert str(index.name) in stored
             if where is not None:
                 assert str(where) in stored[str(index.name)]
+
+
+def test_a_new_ledger_is_exactly_what_the_migrations_make(ledger: Ledger, migrated: Ledger) -> None:
+    made = schema_of(ledger)
+    assert len(made[""]) > 60
+    assert made == schema_of(migrated)
+    assert contents(ledger, [*TABLES, "alembic_version"]) == contents(migrated, [*TABLES, "alembic_version"])
+
+
+def test_the_script_of_a_new_ledger_is_up_to_date(migrated: Ledger) -> None:
+    script = NEWEST.read_text(encoding="utf-8")
+    assert script == script_of(migrated), "write it anew: NEWEST.write_text(script_of(a ledger that was migrated))"
+
+
+def test_a_script_that_was_forgotten_is_made_up_for_by_the_migrations(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = open_ledger(tmp_path / "old.db", clock, migrate=False)
+    upgrade(old, "0002")
+    (tmp_path / "forgotten.sql").write_text(script_of(old), encoding="utf-8")
+    old.close()
+    monkeypatch.setattr(schema, "NEWEST", tmp_path / "forgotten.sql")
+    new = open_ledger(tmp_path / "new.db", clock)
+    assert current_revision(new) == newest_revision()
+    assert differences(new) == []
+    new.close()
+
+
+def test_a_database_of_something_else_gets_no_ledger(tmp_path: Path, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        other.execute("CREATE TABLE blob (name TEXT)")
+    with pytest.raises(GatewayError, match="cannot be opened: table blob already exists"):
+        open_ledger(tmp_path / "ledger.db", clock)
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        assert other.execute("SELECT sql FROM sqlite_master").fetchall() == [("CREATE TABLE blob (name TEXT)",)]
 
 
 def test_every_revision_follows_the_one_before() -> None:
@@ -165,7 +227,11 @@ CHANGED: set[tuple[str, str]] = set()
 def test_a_migration_that_breaks_off_leaves_the_ledger_as_it_was(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a disk that fails in the middle of the first migration
+    # given a disk that fails in the middle of a migration
+    old = open_ledger(tmp_path / "ledger.db", clock, migrate=False)
+    upgrade(old, "0001")
+    before = schema_of(old)
+    old.close()
     create, done = op.create_table, []
 
     def fails(name: str, *columns: Any, **options: Any) -> Any:
@@ -180,9 +246,28 @@ def test_a_migration_that_breaks_off_leaves_the_ledger_as_it_was(
     monkeypatch.undo()
     # then nothing of it is there, and the next start does it all
     untouched = open_ledger(tmp_path / "ledger.db", clock, migrate=False)
-    assert current_revision(untouched) is None
-    with untouched.read() as connection:
-        assert inspect(connection).get_table_names() == []
+    assert current_revision(untouched) == "0001"
+    assert schema_of(untouched) == before
+    untouched.close()
+    again = open_ledger(tmp_path / "ledger.db", clock)
+    assert current_revision(again) == newest_revision()
+    assert differences(again) == []
+    again.close()
+
+
+def test_a_new_ledger_that_breaks_off_leaves_an_empty_one(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a script that fails with its last statement
+    broken = NEWEST.read_text(encoding="utf-8").replace("INSERT INTO alembic_version", "INSERT INTO nowhere")
+    (tmp_path / "broken.sql").write_text(broken, encoding="utf-8")
+    monkeypatch.setattr(schema, "NEWEST", tmp_path / "broken.sql")
+    with pytest.raises(GatewayError, match="no such table: nowhere"):
+        open_ledger(tmp_path / "ledger.db", clock)
+    monkeypatch.undo()
+    # then nothing of it is there, and the next start does it all
+    untouched = open_ledger(tmp_path / "ledger.db", clock, migrate=False)
+    assert schema_of(untouched) == {"": []}
     untouched.close()
     again = open_ledger(tmp_path / "ledger.db", clock)
     assert differences(again) == []
