@@ -19,7 +19,7 @@ from gateway.documents import KINDS, Document, OrderState, decode, differences, 
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
 from gateway.exchange.earlier import EarlierSources
 from gateway.exchange.prepared import PreparedRoute, PreparedTarget
-from gateway.exchange.writing import Written, assemble, faults_of, file_name, render, written_of
+from gateway.exchange.writing import Checks, Written, assemble, file_name, render, written_of
 from gateway.mapping import Kept, is_known_by
 from gateway.rendering import Identity, Rendered
 from gateway.store.blobs import Blobs
@@ -336,16 +336,8 @@ class Planner:
 
     def _deliver(self, plan: Plan, target: PreparedTarget, errands: Sequence[_Errand]) -> None:
         """Render what goes to one target; what cannot be rendered is held with its problems."""
-        written = [self._written(target, errand) for errand in errands]
-        members = [each for each in written if isinstance(each, _Member)]
-        checked = [(member.identity, member.rendered, member.record.key or "") for member in members]
-        good = (
-            faults or member
-            for member, faults in zip(members, faults_of(target.template, target.schema, checked), strict=True)
-        )
         waiting: list[_Member] = []
-        for errand, each in zip(errands, written, strict=True):
-            outcome = next(good) if isinstance(each, _Member) else each
+        for errand, outcome in zip(errands, self._outcomes(target, errands), strict=True):
             if isinstance(outcome, _Member):
                 waiting.append(outcome)
                 if len(waiting) >= target.pack:
@@ -362,6 +354,18 @@ class Planner:
                 plan.set_aside.append(_troubled(record, found))
         if waiting:
             self._pack(plan, target, waiting)
+
+    def _outcomes(self, target: PreparedTarget, errands: Sequence[_Errand]) -> list[_Member | tuple[Problem, ...]]:
+        """Each document as a valid part of a file, or what keeps it from being one."""
+        with Checks(target.template, target.schema) as checks:
+            written = []
+            for errand in errands:
+                each = self._written(target, errand)
+                if isinstance(each, _Member):
+                    checks.add(each.identity, each.rendered, errand.record.key or "")
+                written.append(each)
+            faults = checks.faults()
+            return [(next(faults) or each) if isinstance(each, _Member) else each for each in written]
 
     def _written(self, target: PreparedTarget, errand: _Errand) -> _Member | tuple[Problem, ...]:
         """A document as the target's XML, not checked yet; or what keeps it from being written."""

@@ -14,13 +14,18 @@ from gateway.documents import Document
 from gateway.errors import ProblemsFound
 from gateway.rendering import Identity, Rendered, Schema, Template
 
-if TYPE_CHECKING:  # a conversion starts without the ledger
+if TYPE_CHECKING:  # a conversion starts without the ledger, and without threads
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from gateway.exchange.prepared import PreparedTarget
 
 CHECKED_AT_ONCE = 64
 """Records that are checked against a schema in one go."""
 
 _LONGEST_NAME = 100
+
+_Named = tuple[Identity, Rendered, str]
+"""A document as XML, with its key."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -52,21 +57,64 @@ def written_of(
 
 
 def faults_of(
-    template: Template, schema: Schema | None, written: Sequence[tuple[Identity, Rendered, str]]
+    template: Template, schema: Schema | None, written: Sequence[_Named]
 ) -> Iterator[tuple[Problem, ...]]:
     """What the schema says against each of some documents with their keys; () for a valid one.
 
     Some are checked at once; where that fails, each of them alone, to find whose fault it is.
     """
     for start in range(0, len(written), CHECKED_AT_ONCE):
-        some = written[start : start + CHECKED_AT_ONCE]
-        together = [rendered for _, rendered, _ in some]
-        if schema is None or (len(some) > 1 and schema.takes(assemble(template, "pack", together))):
-            yield from [()] * len(some)
-            continue
-        for identity, rendered, key in some:
-            alone = assemble(template, identity.pack, [rendered])
-            yield schema.check(alone, record=f"{template.kind} {key}")
+        yield from _faults_of_some(template, schema, written[start : start + CHECKED_AT_ONCE])
+
+
+class Checks:
+    """Says what `faults_of` says of documents that are added one by one. Most of the check is the C library's, so
+    it is made in another thread while the next documents are written.
+    """
+
+    def __init__(self, template: Template, schema: Schema | None) -> None:
+        self._template = template
+        self._schema = schema
+        self._waiting: list[_Named] = []
+        self._found: list[Future[list[tuple[Problem, ...]]]] = []
+        self._beside: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Checks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._beside is not None:
+            self._beside.shutdown(cancel_futures=True)
+
+    def add(self, identity: Identity, rendered: Rendered, key: str) -> None:
+        """Check another document when there are some."""
+        self._waiting.append((identity, rendered, key))
+        if len(self._waiting) < CHECKED_AT_ONCE:
+            return
+        if self._beside is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="xsd")
+        some, self._waiting = self._waiting, []
+        self._found.append(self._beside.submit(_faults_of_some, self._template, self._schema, some))
+
+    def faults(self) -> Iterator[tuple[Problem, ...]]:
+        """The problems of each document, in the order in which they were added."""
+        for found in self._found:
+            yield from found.result()
+        yield from _faults_of_some(self._template, self._schema, self._waiting)
+
+
+def _faults_of_some(
+    template: Template, schema: Schema | None, some: Sequence[_Named]
+) -> list[tuple[Problem, ...]]:
+    together = [rendered for _, rendered, _ in some]
+    if schema is None or (len(some) > 1 and schema.takes(assemble(template, "pack", together))):
+        return [()] * len(some)
+    return [
+        schema.check(assemble(template, identity.pack, [rendered]), record=f"{template.kind} {key}")
+        for identity, rendered, key in some
+    ]
 
 
 def assemble(template: Template, pack_id: str, members: Sequence[Rendered]) -> bytes:

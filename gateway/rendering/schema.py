@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,9 @@ class Schema:
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self._path = path
-        self._threads = threading.local()
         self._wording: xmlschema.XMLSchema | None = None
         self._lock = threading.Lock()
-        self._threads.compiled = self._compile()
+        self._free = [self._compile()]
 
     def check(self, data: bytes, *, record: str | None = None) -> tuple[Problem, ...]:
         """The problems of a whole document (an envelope with its records); () where it is valid.
@@ -52,10 +52,10 @@ class Schema:
             root = etree.fromstring(data, _parser())
         except etree.XMLSyntaxError as error:
             return (_not_well_formed(data, error, record),)
-        compiled = self._of_this_thread()
-        if compiled.validate(root):
-            return ()
-        return tuple(self._worded(root, data, record)) or tuple(_bare(compiled, data, record))
+        with self._lent() as compiled:
+            if compiled.validate(root):
+                return ()
+            return tuple(self._worded(root, data, record)) or tuple(_bare(compiled, data, record))
 
     def takes(self, data: bytes) -> bool:
         """Whether a whole document is valid, without a word on what is wrong."""
@@ -67,16 +67,22 @@ class Schema:
                 root = etree.fromstring(data, _parser(blanks=blanks))
             else:  # the parser takes twice as long for these as for UTF-8
                 root = etree.fromstring(data.decode(codec).encode(), _parser(blanks=blanks, encoding="utf-8"))
-            return bool(self._of_this_thread().validate(root))
+            with self._lent() as compiled:
+                return bool(compiled.validate(root))
         except (etree.XMLSyntaxError, UnicodeDecodeError):
             return False
 
-    def _of_this_thread(self) -> etree.XMLSchema:
-        compiled = getattr(self._threads, "compiled", None)
-        if compiled is None:
-            # libxml2 keeps the errors of a run beside the schema: one compiled copy for each thread
-            compiled = self._threads.compiled = self._compile()
-        return compiled
+    @contextmanager
+    def _lent(self) -> Iterator[etree.XMLSchema]:
+        """A compiled copy for one thread at a time: libxml2 keeps the errors of a run beside the schema."""
+        try:
+            compiled = self._free.pop()
+        except IndexError:  # all of them are in use
+            compiled = self._compile()
+        try:
+            yield compiled
+        finally:
+            self._free.append(compiled)
 
     def _compile(self) -> etree.XMLSchema:
         try:

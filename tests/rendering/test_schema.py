@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from gateway.diagnostics import render, render_all
 from gateway.errors import ProblemsFound
@@ -112,6 +113,28 @@ def test_a_valid_record_has_no_problems_in_any_thread(schema: Schema, template: 
         results = list(pool.map(schema.check, [data, bad] * 60))
     assert all(result == () for result in results[::2])
     assert all(len(result) == 1 for result in results[1::2])
+
+
+def test_threads_that_come_one_after_the_other_share_a_compiled_copy(
+    good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema, copies = load_schema("pohoda/data"), 0
+    compiled = schema._compile
+
+    def counted() -> etree.XMLSchema:
+        nonlocal copies
+        copies += 1
+        return compiled()
+
+    monkeypatch.setattr(schema, "_compile", counted)
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(schema.takes, good.encode("cp1250")).result()
+    assert copies == 0
+    # and those at the same time have one each
+    with schema._lent() as one, schema._lent() as two:
+        assert one is not two
+    assert copies == 1
 
 
 def test_a_document_type_is_no_way_in(schema: Schema) -> None:
