@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.documents import is_cancelled
 from gateway.errors import GatewayError
+from gateway.exchange.crew import Work, in_order
 from gateway.exchange.writing import faults_of, written_of
 from gateway.mapping import Mapping, NotCuttable, Part, Reading
 from gateway.rendering import Identity, Rendered, Schema, Template
@@ -27,18 +23,13 @@ from gateway.rendering import Identity, Rendered, Schema, Template
 BLOCK = 64
 """Records that are written, and checked against the schema, at once."""
 
-PART = 2 << 20
+PART = 1 << 20
 """Bytes of an input that a worker process converts in one go."""
 
 WORTH_A_WORKER = 12 << 20
 """Bytes of an input for each process: fewer are converted before another one has started."""
 
 MOST_WORKERS = 4
-
-AHEAD = 24
-"""Blocks of a process that wait for their turn, before it waits itself."""
-
-_ENDED = "a worker process ended before its work was done; try `--workers 1`"
 
 Prepared = tuple[Mapping, Template, Schema | None]
 
@@ -191,83 +182,32 @@ def _placed(problem: Problem, reading: Reading, conversion: Conversion) -> Probl
 
 
 def _in_processes(conversion: Conversion, prepared: Prepared, parts: list[Part], workers: int) -> Iterator[Block]:
-    """Every process converts each n-th part; the blocks come back in order.
+    """A block of each part, in order; several processes convert them.
 
     That a part begins between two records is known when the one before it was read to its end without a doubt:
     so nothing is taken of a part before that. Raises NotCuttable where there is a doubt, SourceProblems as reading
     does.
     """
-    # a copy of this process is ready at once; where that is not safe, a new one compiles everything for itself
-    can_copy = sys.platform == "linux" and threading.active_count() == 1
-    context: Any = multiprocessing.get_context("fork" if can_copy else "spawn")
-    pipes: list[Any] = []  # connections, of another class on Windows
-    processes = []
-    try:
-        for worker in range(workers):
-            here, there = context.Pipe(duplex=False)
-            share = (there, conversion, prepared if can_copy else None, parts[worker::workers])
-            process = context.Process(target=_work, args=share, daemon=True)
-            process.start()
-            there.close()
-            pipes.append(here)
-            processes.append(process)
-        prepared[0].examine(conversion.source, shown_as=conversion.shown_as)  # while they work
-        arrived = _Arrived(pipes)
-        for number in range(len(parts)):
-            while (block := arrived.next(number % workers)) is not None:
-                yield block
-    finally:
-        for pipe in pipes:
-            pipe.close()
-        for process in processes:
-            process.terminate()  # it is at its end, or nobody asks for the rest
-            process.join(timeout=10)
-            if process.is_alive():
-                process.kill()
+    start = partial(_work, conversion, parts)
+    outcomes = in_order(start, prepared, count=1 + len(parts), workers=workers)
+    with closing(outcomes):
+        for outcome in outcomes:
+            yield replace(outcome.value, xml=outcome.data)
 
 
-class _Arrived:
-    """What the processes have sent. Some of it waits here, so that none of them waits for its turn."""
+def _work(conversion: Conversion, parts: list[Part], given: Prepared | None) -> Work:
+    """The work of a process. The first task is to look whether the input is of its encoding."""
+    prepared = given or conversion.prepare()
 
-    def __init__(self, pipes: list[Any]) -> None:
-        self._pipes = pipes
-        self._waiting: list[deque[Any]] = [deque() for _ in pipes]
+    def work(task: int, put: Callable[[bytes], None]) -> Block:
+        if not task:
+            prepared[0].examine(conversion.source, shown_as=conversion.shown_as)
+            return Block()
+        readings = prepared[0].read_part(conversion.source, parts[task - 1], shown_as=conversion.shown_as)
+        tally = Tally()
+        for block in _blocks(readings, conversion, prepared):
+            put(block.xml)
+            tally.add(block)
+        return Block(b"", tally.written, tally.set_aside, tally.left_out, tuple(tally.problems))
 
-    def next(self, worker: int) -> Block | None:
-        """The next block of a process's part, None at its end. Raises what ended the process."""
-        while not self._waiting[worker]:
-            open_pipes = [
-                pipe
-                for number, pipe in enumerate(self._pipes)
-                if number == worker or len(self._waiting[number]) < AHEAD
-            ]
-            for pipe in list[Any](wait(open_pipes)):
-                number = self._pipes.index(pipe)
-                try:
-                    self._waiting[number].append(pipe.recv())
-                except (EOFError, OSError):  # the latter in the middle of a block
-                    # after its last part nobody asks for this any more
-                    self._waiting[number].append(GatewayError(_ENDED))
-        message = self._waiting[worker].popleft()
-        if isinstance(message, BaseException):
-            raise message
-        assert message is None or isinstance(message, Block)
-        return message
-
-
-def _work(pipe: Connection, conversion: Conversion, given: Prepared | None, parts: list[Part]) -> None:
-    """The life of one process: the blocks of each part and then None; or the error that ended it."""
-    try:
-        prepared = given or conversion.prepare()
-        for part in parts:
-            readings = prepared[0].read_part(conversion.source, part, shown_as=conversion.shown_as)
-            for block in _blocks(readings, conversion, prepared):
-                pipe.send(block)
-            pipe.send(None)
-    except (BrokenPipeError, KeyboardInterrupt):
-        return
-    except (GatewayError, NotCuttable, OSError) as error:
-        with suppress(BrokenPipeError):  # another process was faster with its error
-            pipe.send(error)
-    finally:
-        pipe.close()
+    return work

@@ -35,7 +35,9 @@ PARSING: Mapping[str, Any] = {
 }
 """How every parser reads an input, whether in chunks or as a stream: else the two would see different records."""
 
-_READ = 1 << 20
+_READ = 128 << 10
+"""Bytes that are read at once: few enough that the system does not take their memory back each time."""
+
 _LONGEST_HEAD = 256 << 10
 _LONGEST_TAIL = 64 << 10
 _LONGEST_CHUNK = 8 << 20

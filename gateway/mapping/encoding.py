@@ -12,7 +12,8 @@ from gateway.mapping.language import ENCODINGS
 from gateway.mapping.lines import SourceLines
 
 HEAD = 64 << 10
-_CHUNK = 1 << 20
+_CHUNK = 64 << 10
+_LONGEST_SHOWN = 4000
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _ALLOWED = {codecs.lookup(name).name for name in ENCODINGS} | {"utf-16-le", "utf-16-be", "ascii"}
 _DECLARATION = re.compile(r"<\?xml\b(?:[^>]*?\bencoding\s*=\s*(?:\"([^\"]*)\"|'([^']*)'))?[^>]*\?>")
@@ -147,22 +148,30 @@ def invalid_bytes(path: Path, codec: str, said: str, shown_as: str) -> Problem |
             try:
                 decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
-                before = error.object[: error.start]
-                whole = before.rsplit(b"\n", 1)[-1] + error.object[error.start :].split(b"\n", 1)[0]
-                text = whole.decode(codec, "replace")
-                column = len(before.rsplit(b"\n", 1)[-1].decode(codec, "replace")) + 1
                 pending = len(error.object) - len(chunk)
-                line = SourceLines(path, codec).before(passed + max(0, error.start - pending)) + 1
-                shown = text if len(text) <= 4000 else None
-                return Problem(
-                    code="S005",
-                    message=f"{said}, but byte 0x{error.object[error.start]:02x} on line {line} is not {codec}",
-                    span=Span(file=shown_as, line=line, column=column if shown else 0, length=1, text=shown),
-                    help="name the true encoding in the mapping, such as `source: {encoding: windows-1250}`",
-                )
+                return _invalid_byte(path, codec, passed - pending + error.start, said, shown_as)
             if not chunk:
                 return None
             passed += len(chunk)
+
+
+def _invalid_byte(path: Path, codec: str, place: int, said: str, shown_as: str) -> Problem:
+    """The problem of the byte at a place, with its line where that is not too long to be shown."""
+    reach = 4 * _LONGEST_SHOWN
+    with path.open("rb") as file:
+        file.seek(max(0, place - reach))
+        before = file.read(min(place, reach)).rsplit(b"\n", 1)[-1]
+        rest = file.read(reach)
+    text = (before + rest.split(b"\n", 1)[0]).decode(codec, "replace")
+    shown = text if len(text) <= _LONGEST_SHOWN else None
+    line = SourceLines(path, codec).before(place) + 1
+    column = len(before.decode(codec, "replace")) + 1
+    return Problem(
+        code="S005",
+        message=f"{said}, but byte 0x{rest[:1].hex()} on line {line} is not {codec}",
+        span=Span(file=shown_as, line=line, column=column if shown else 0, length=1, text=shown),
+        help="name the true encoding in the mapping, such as `source: {encoding: windows-1250}`",
+    )
 
 
 def _is_utf8(path: Path) -> bool:

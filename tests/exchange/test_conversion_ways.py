@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SourceProblems
 from gateway.exchange import conversion as converting
 from gateway.exchange.conversion import WORTH_A_WORKER, Block, Conversion, Prepared, Tally, convert, workers_for
 from gateway.mapping import load as load_mapping
@@ -91,10 +91,29 @@ def test_several_processes_give_what_one_gives(source: Path, content: bytes) -> 
         assert outcome(of(source), workers) == one
 
 
+def test_bytes_that_are_not_of_the_encoding_are_told_as_by_one_process(source: Path) -> None:
+    content = export(*some(60))
+    source.write_bytes(content.replace(b"0050</ORDER_ID>", b"\xe9</ORDER_ID>"))
+    told = []
+    for workers in (1, 2):
+        with pytest.raises(SourceProblems) as caught:
+            outcome(of(source), workers)
+        told.append(caught.value.problems)
+    assert [problem.code for problem in told[0]] == ["S005"]
+    assert told[0] == told[1]
+
+
+def test_what_has_no_room_in_shared_memory_comes_as_well(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.write_bytes(export(*some(60)))
+    one = outcome(of(source), 1)
+    monkeypatch.setattr("gateway.exchange.crew.ROOM", 5000)
+    assert outcome(of(source), 2) == one
+
+
 def test_beside_other_threads_the_processes_are_new_ones(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source.write_bytes(export(*some(30)))
     one = outcome(of(source), 1)
-    monkeypatch.setattr(converting.threading, "active_count", partial(int, 2))
+    monkeypatch.setattr("threading.active_count", partial(int, 2))
     assert outcome(of(source), 2) == one
 
 

@@ -112,6 +112,20 @@ def test_utf8_that_is_windows_1250(refused: Refused) -> None:
     )
 
 
+@pytest.mark.parametrize("before", range((64 << 10) - 12, (64 << 10) + 3, 3))
+def test_the_line_of_a_wrong_byte_is_shown_wherever_the_input_is_read_in_pieces(
+    refused: Refused, before: int
+) -> None:
+    content = orders(order(NAME="Žofie")).encode("windows-1250")
+    head, wrong, tail = content.partition(b"\x8e")
+    mark = b"<ORDERS>\n"
+    longer = head.replace(mark, mark + b"\n" * (before - len(head)))
+    said = refused(longer + wrong + tail).splitlines()
+    line = 7 + before - len(head)
+    assert said[0] == f"error[S005]: `utf-8` is declared, but byte 0x8e on line {line} is not utf-8"
+    assert f"{line} |   <NAME>\ufffdofie</NAME>" in said
+
+
 def test_windows_1250_that_is_utf8(refused: Refused) -> None:
     said = refused(orders(order(NAME="Žofie")).replace("utf-8", "windows-1250"))
     assert said.splitlines()[:2] == [
