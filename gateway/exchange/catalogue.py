@@ -7,6 +7,7 @@ order that stands twice in one input is seen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
@@ -32,7 +33,6 @@ class Known(msgspec.Struct, frozen=True):
     key: str
     ordinal: int
     exchange_id: str
-    position: int
     source_fingerprint: str
     noted: str
     cancelled: bool
@@ -104,7 +104,6 @@ def known(
                 row.key,
                 row.ordinal,
                 row.exchange_id,
-                row.position,
                 row.source_fingerprint,
                 row.significant_fingerprint,
                 bool(row.cancelled),
@@ -201,7 +200,12 @@ def significant_fingerprint(kind: str, noted: str, body: bytes | None) -> str:
     It is worked out when another version comes, which of most documents none does; and written down before the
     document is removed.
     """
-    return noted if noted or body is None else fingerprint(kind, decode(kind, body))
+    if noted or body is None:
+        return noted
+    try:
+        return fingerprint(kind, decode(kind, body))
+    except msgspec.DecodeError:  # of another gateway: like no document of this one, so a change of it is told
+        return sha256(body).hexdigest()
 
 
 def note_fingerprints(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -83,7 +83,8 @@ def in_order(start: Callable[[Any], Work], ready: Any, *, count: int, workers: i
     try:
         for _ in range(workers):
             spaces = [Space(mmap.mmap(-1, ROOM) if can_copy else None) for _ in range(SPACES)]
-            crew.append(_Worker(context, start, ready if can_copy else None, spaces))
+            ours = [worker.pipe for worker in crew] if can_copy else []
+            crew.append(_Worker(context, start, ready if can_copy else None, spaces, ours))
         yield from _outcomes(crew, count)
     finally:
         for worker in crew:
@@ -109,12 +110,17 @@ def _outcomes(crew: list[_Worker], count: int) -> Iterator[Outcome]:
 class _Worker:
     """A process as this one sees it."""
 
-    def __init__(self, context: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space]) -> None:
+    def __init__(
+        self, context: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], ours: list[Any]
+    ) -> None:
+        """ours: the pipes that a copy of this process has with it, and that are none of its own."""
         self.pipe, there = context.Pipe()
+        if context.get_start_method() == "fork":
+            ours = [*ours, self.pipe]
         self._free = deque(range(len(spaces)))
         self._spaces = spaces
         self._given: deque[tuple[int, int]] = deque()
-        self._process = context.Process(target=_life, args=(there, start, ready, spaces), daemon=True)
+        self._process = context.Process(target=_life, args=(there, start, ready, spaces, ours), daemon=True)
         self._process.start()
         there.close()
 
@@ -162,8 +168,10 @@ class _Worker:
             self._process.kill()
 
 
-def _life(pipe: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space]) -> None:
+def _life(pipe: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], ours: list[Any]) -> None:
     """The life of a process: it answers each task with what came of it, or with the error."""
+    for other in ours:  # while one is open here, nobody sees that the process that gives tasks has ended
+        other.close()
     work: Work | None = None
     with suppress(EOFError, OSError, KeyboardInterrupt):  # nobody asks any more
         while True:

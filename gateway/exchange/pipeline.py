@@ -132,7 +132,7 @@ def _draft_all(
 ) -> Counts:
     """Draft the documents of an input, or of the description of a file that is shipped as it is."""
     counts, numbers = Counts(), drafts.Numbers()
-    planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file, blobs=site.blobs)
+    planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file)
     records = _records(route, path, row.input_name)
     block = max(BLOCK, max(target.pack for target in route.targets))
     number = 0

@@ -17,12 +17,10 @@ from sqlalchemy import Connection
 from gateway.diagnostics import Problem
 from gateway.documents import KINDS, Document, OrderState, decode, differences, encode, fingerprint, is_cancelled
 from gateway.exchange.catalogue import Known, PostingFact, known, postings_of, version_of
-from gateway.exchange.earlier import EarlierSources
 from gateway.exchange.prepared import PreparedRoute, PreparedTarget
 from gateway.exchange.writing import Checks, Written, assemble, file_name, render, written_of
-from gateway.mapping import Kept, is_known_by
+from gateway.mapping import Kept
 from gateway.rendering import Identity, Rendered
-from gateway.store.blobs import Blobs
 
 Verdict = Literal["new", "same", "changed", "left_out"]
 
@@ -39,7 +37,7 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def identity(self) -> str:
         """What it is known by among the records that were set aside."""
-        return self.key or f"sha256:{self.kept.canonical_fingerprint()}"
+        return self.key or f"sha256:{self.kept.fingerprint}"
 
 
 class PlannedVersion(msgspec.Struct, frozen=True):
@@ -101,14 +99,12 @@ class Planner:
         self,
         route: PreparedRoute,
         exchange_id: str,
-        blobs: Blobs,
         *,
         adopt: bool = False,
         file: bytes | None = None,
     ) -> None:
         """file: the bytes that are shipped instead of what the templates write."""
         self._route = route
-        self._blobs = blobs
         self._exchange_id = exchange_id
         self._adopt = adopt
         self._file = file
@@ -128,7 +124,6 @@ class Planner:
             keys=list(dict.fromkeys(keys)),
             exchange_id=self._exchange_id,
         )
-        earlier = EarlierSources(connection, self._route, self._blobs, catalogue.values())
         to_send: list[_Errand] = []
         same: list[tuple[Record, Known]] = []
         for record in records:
@@ -136,7 +131,7 @@ class Planner:
                 plan.set_aside.append(record)
                 continue
             before = catalogue.get(record.key)
-            verdict, version = self._judge(record, record.document, before, earlier)
+            verdict, version = self._judge(record, record.document, before)
             plan.verdicts.append((record, verdict))
             if version is not None:
                 plan.versions.append(version)
@@ -189,7 +184,7 @@ class Planner:
         return errands
 
     def _judge(
-        self, record: Record, document: Document, before: Known | None, earlier: EarlierSources
+        self, record: Record, document: Document, before: Known | None
     ) -> tuple[Verdict, PlannedVersion | None]:
         since = self._route.spec.since
         moment = KINDS[self._route.kind].when(document) if since is not None else None
@@ -201,18 +196,12 @@ class Planner:
             return "left_out", None
         if before is None:
             return "new", self._version(record, document, before)
-        known_again = is_known_by(record.kept, before.source_fingerprint)
-        if known_again:
+        if before.source_fingerprint == record.kept.fingerprint:
             return "same", None
         version = self._version(record, document, before)
-        if version.body == before.body:
-            return "same", None
+        changed = before.significant_fingerprint(self._route.kind) != self._fingerprint(document)
         cancelled = is_cancelled(document) != before.cancelled
-        if not cancelled and before.significant_fingerprint(self._route.kind) == self._fingerprint(document):
-            return "same", version
-        if known_again is None and earlier.was_same(record.kept, before):
-            return "same", None
-        return "changed", version
+        return ("changed" if changed or cancelled else "same"), version
 
     def _fingerprint(self, document: Document) -> str:
         return fingerprint(self._route.kind, document)
@@ -464,7 +453,6 @@ def _as_known(version: PlannedVersion, before: Known | None, exchange_id: str) -
         version.key,
         version.ordinal,
         exchange_id,
-        version.position,
         version.source_fingerprint,
         "",
         version.cancelled,

@@ -89,7 +89,7 @@ class Checks:
     def add(self, identity: Identity, rendered: Rendered, key: str) -> None:
         """Check another document when there are some."""
         self._waiting.append((identity, rendered, key))
-        if len(self._waiting) < CHECKED_AT_ONCE:
+        if self._schema is None or len(self._waiting) < CHECKED_AT_ONCE:
             return
         if self._beside is None:
             from concurrent.futures import ThreadPoolExecutor

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gateway.mapping.chunks import NotCuttable, Part
     from gateway.mapping.ending import Wholeness, wholeness
-    from gateway.mapping.kept import Kept, is_known_by
+    from gateway.mapping.kept import Kept
     from gateway.mapping.language import schema
     from gateway.mapping.loading import Overrides, load
     from gateway.mapping.reader import Mapping, Reading
@@ -30,7 +30,6 @@ _HOMES = {
     "Reading": "reader",
     "TestOutcome": "selftest",
     "Wholeness": "ending",
-    "is_known_by": "kept",
     "load": "loading",
     "schema": "language",
     "wholeness": "ending",
@@ -45,7 +44,6 @@ __all__ = [
     "Reading",
     "TestOutcome",
     "Wholeness",
-    "is_known_by",
     "load",
     "schema",
     "wholeness",

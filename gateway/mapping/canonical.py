@@ -8,8 +8,10 @@ from hashlib import sha256
 from lxml import etree
 
 from gateway.mapping.paths import Element
+from gateway.mapping.plain_text import REFERENCE_BYTES, character_of
 
 _BEFORE_A_TEXT = re.compile(rb">[ \t\n]++(?!<)")
+_WRITTEN = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "\r": b"&#xD;"}
 
 
 def canonical(element: Element) -> bytes:
@@ -30,5 +32,34 @@ def canonical_fingerprint(element: Element) -> str:
     return sha256(canonical(element)).hexdigest()
 
 
+def canonical_forms(plain: str | bytes, end_tag: bytes) -> list[bytes] | None:
+    """The same for all records of a chunk, from plain text (or as UTF-8) that was read by a layout: so it has no
+    attributes, and no blanks within tags but before a `/>`. None where that cannot be done.
+    """
+    data = plain.encode() if isinstance(plain, str) else plain
+    if b"&" in data:
+        data = REFERENCE_BYTES.sub(_as_in_c14n, data)
+    *empty, rest = data.split(b"/>")
+    pieces: list[bytes] = []
+    for opened in map(bytes.rstrip, empty):  # each ends within an empty element, which gets both its tags
+        pieces += (opened, b"></", opened[opened.rindex(b"<") + 1 :], b">")
+    pieces.append(rest)
+    tags = _BEFORE_A_TEXT.sub(b">", b"".join(pieces)).split(b"<")
+    whole = b"<".join(map(bytes.rstrip, tags))
+    if whole.count(b">") != len(tags) - 1:  # one stands in a text
+        return None
+    *records, left = whole.split(end_tag)
+    return None if left else [record[record.index(b"<") :] + end_tag for record in records]
+
+
 def _without_blanks(written: bytes) -> bytes:
     return b"<".join(map(bytes.rstrip, _BEFORE_A_TEXT.sub(b">", written).split(b"<")))
+
+
+def _as_in_c14n(match: re.Match[bytes]) -> bytes:
+    """A reference as the character, or as the reference that it has in C14N."""
+    name = match[1]
+    if name in (b"amp", b"lt", b"gt"):
+        return match[0]
+    character = character_of(match)
+    return _WRITTEN.get(character) or character.encode()

@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway.mapping.by_layout import ByLayout
+from gateway.mapping.canonical import canonical_forms
 from gateway.mapping.chunks import Chunk, Frame, NotCuttable
 from gateway.mapping.doubt import Doubt
 from gateway.mapping.generated import written_reader
@@ -96,10 +97,7 @@ class Layouts:
 
 
 class Matcher:
-    """Reads one input. For one thread.
-
-    plain: the present chunk as plain text, or as that in UTF-8; None where it was not needed or is none.
-    """
+    """Reads one input. For one thread."""
 
     def __init__(
         self, layouts: Layouts, frame: Frame, codec: str, known: _Known | None, *, looks_at_blanks: bool
@@ -115,8 +113,15 @@ class Matcher:
         self._expects_blanks = known is not None and known.expects_blanks
         self._is_of_another = known is not None
         self._learned = self._met = self._refused = 0
-        self.plain: str | bytes | None = None
+        self._plain: str | bytes | None = None
+        self._forms: list[bytes] | None = None
         self.is_of_use = True
+
+    def canonical_forms(self) -> list[bytes] | None:
+        """The canonical forms of the records of the present chunk; None where they are to be parsed for them."""
+        if self._plain is not None:
+            self._forms, self._plain = canonical_forms(self._plain, self._tag), None
+        return self._forms
 
     def records(
         self, chunk: Chunk, lines_before: Callable[[], int], parsed: Callable[[], list[Element]]
@@ -126,11 +131,11 @@ class Matcher:
         parsed: the elements of the chunk. Raises what that raises, before any record of it is given.
         """
         read = self._read
-        self.plain = None
+        self._plain, self._forms = None, None
         try:
             if read is None:
                 raise NotPlain
-            text, self.plain = plain_text(chunk.data, self._codec, self._tag)
+            text, plain = plain_text(chunk.data, self._codec, self._tag)
         except NotPlain:
             elements = parsed()
             yield from (None for _ in elements)
@@ -139,6 +144,8 @@ class Matcher:
         found, refused = self._found(read, text, lines_before)
         if refused:
             parsed()  # raises, before any record is given, where the chunk is not well-formed
+        else:
+            self._plain = plain
         yield from found
         self._look_back(len(found), refused, parsed() if refused else [])
         if self._looks_at_blanks and not refused and not self._expects_blanks:

@@ -18,7 +18,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _BEYOND = re.compile(b"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _FORM = r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));"
-_REFERENCE, _REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
+_REFERENCE, REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
 
 
 class NotPlain(Exception):
@@ -58,29 +58,9 @@ def plain_text(data: bytes, codec: str, end_tag: bytes) -> tuple[str, str | byte
     return text, data if codec == "utf-8" else text
 
 
-def texts_of(
-    data: bytes, codec: str | None, end_tag: bytes, plain: str | bytes | None = None
-) -> list[bytes] | None:
-    """The records of a chunk as plain text in UTF-8, from a tag on and without the end tag; None where only a
-    parser understands them. What stands between two of them may begin the second, if it has tags.
-
-    plain: the chunk as `plain_text` gave it, where it was asked.
-    """
-    if plain is None:
-        if codec is None:
-            return None
-        try:
-            plain = plain_text(data, codec, end_tag)[1]
-        except NotPlain:
-            return None
-    *records, left = (plain.encode() if isinstance(plain, str) else plain).split(end_tag)
-    is_whole = not left and len(records) == data.count(end_tag)
-    return [record[record.find(b"<") :] for record in records] if is_whole else None
-
-
 def resolved(texts: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """Texts with the characters that their references stand for."""
-    return tuple(_REFERENCE.sub(_character_of, text) if text and "&" in text else text for text in texts)
+    return tuple(_REFERENCE.sub(character_of, text) if text and "&" in text else text for text in texts)
 
 
 def _without_marks(data: bytes, end_tag: bytes) -> Iterable[bytes]:
@@ -123,7 +103,7 @@ def _check_references(data: bytes) -> None:
     """Raises NotPlain for what is no reference to a character that XML allows."""
     at = 0
     while (at := data.find(b"&", at)) >= 0:
-        found = _REFERENCE_BYTES.match(data, at)
+        found = REFERENCE_BYTES.match(data, at)
         if found is None:
             raise NotPlain
         name, decimal, hexadecimal = found.groups()
@@ -132,11 +112,11 @@ def _check_references(data: bytes) -> None:
         at = found.end()
 
 
-def _character_of(match: re.Match[str]) -> str:
+def character_of(match: re.Match[str] | re.Match[bytes]) -> str:
     """What a reference stands for."""
     name, decimal, hexadecimal = match.groups()
     if name:
-        return _NAMED[name]
+        return _NAMED[name if isinstance(name, str) else name.decode()]
     return chr(_number(decimal, hexadecimal))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from hashlib import sha256
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -30,15 +31,14 @@ from gateway.mapping.chunks import (
 from gateway.mapping.encoding import HEAD, Prolog, encoding_problem, read_prolog
 from gateway.mapping.ending import wholeness
 from gateway.mapping.fragment import alone
-from gateway.mapping.kept import Kept, KeptOfChunk, KeptWhole, fingerprint_of_text
+from gateway.mapping.kept import Kept, KeptOfChunk, KeptWhole
 from gateway.mapping.lines import SourceLines, line_of
 from gateway.mapping.opening import LARGEST_RECORD, WRONG_PLACE, check_size, refuse, refuse_blank
 from gateway.mapping.paths import Element, children, local_name
-from gateway.mapping.plain_text import codec_of, texts_of
 from gateway.mapping.syntax import in_our_words
 
 if TYPE_CHECKING:
-    from gateway.mapping.laid_out import Found, Layouts, Matcher
+    from gateway.mapping.laid_out import Found, Layouts
     from gateway.mapping.levels import Values
 
 _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or fill the memory"
@@ -244,7 +244,7 @@ class XmlRecords(Records):
         self._lines_before: Callable[[], int] = _none
         self._kept: tuple[Frame, Chunk, int] | None = None
         self._parsed: Callable[[], list[Element]] = list
-        self._texts: Callable[[], list[bytes] | None] = _no_texts
+        self._forms: Callable[[], list[bytes] | None] = _no_forms
         self._again: tuple[Chunk, list[Element]] | None = None
         self.namespaces = True
         self._root = prolog.root or spec.records[0][0]
@@ -293,12 +293,12 @@ class XmlRecords(Records):
                 self.namespaces = b"xmlns" in frame.opening or b"xmlns" in chunk.data
                 self._parsed = parsed = cache(partial(parser.records, chunk))
                 is_used = matcher is not None and matcher.is_of_use and not self.namespaces
-                used = matcher if is_used else None
-                self._texts = cache(partial(_texts_of, frame, chunk, used))
-                if used is None:
+                if matcher is None or not is_used:
                     by_layout: Iterable[Found | None] = repeat(None, len(parsed()))
+                    self._forms = _no_forms
                 else:
-                    by_layout = used.records(chunk, lines_before, parsed)
+                    by_layout = matcher.records(chunk, lines_before, parsed)
+                    self._forms = matcher.canonical_forms
                 for index, found in enumerate(by_layout):
                     self._kept = frame, chunk, index
                     if found is not None:
@@ -353,8 +353,8 @@ class XmlRecords(Records):
         if self._kept is None:
             return super().keep(element, line)
         frame, chunk, index = self._kept
-        texts = self._texts()
-        known_by = canonical_fingerprint(element()) if texts is None else fingerprint_of_text(texts[index])
+        forms = self._forms()
+        known_by = canonical_fingerprint(element()) if forms is None else sha256(forms[index]).hexdigest()
         return KeptOfChunk(self, frame, chunk, index, known_by)
 
     def parsed_again(self, frame: Frame, chunk: Chunk) -> list[Element]:
@@ -445,14 +445,8 @@ def _feed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
     return None
 
 
-def _texts_of(frame: Frame, chunk: Chunk, matcher: Matcher | None) -> list[bytes] | None:
-    """The records of a chunk as plain text; None where that cannot be had without parsing."""
-    plain = matcher.plain if matcher is not None else None
-    return texts_of(chunk.data, codec_of(frame.encoding), frame.end_tag, plain)
-
-
-def _no_texts() -> None:
-    """Nothing was cut into chunks."""
+def _no_forms() -> None:
+    """Records are parsed for their canonical forms."""
 
 
 def _none() -> int:

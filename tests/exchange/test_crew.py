@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -48,6 +50,39 @@ def test_the_outcomes_come_in_order_with_all_their_bytes(
     outcomes = list(in_order(start, "ready", count=10, workers=workers))
     ready = outcomes[0].value[1]
     assert outcomes == [expected(task, ready) for task in range(10)]
+
+
+BOSS = """
+import multiprocessing, time
+from gateway.exchange.crew import in_order
+
+outcomes = in_order(lambda ready: lambda task, put: task, None, count=100, workers=2)
+next(outcomes)
+print(*[process.pid for process in multiprocessing.active_children()], flush=True)
+time.sleep(60)
+"""
+
+
+def is_at_work(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2]
+    except FileNotFoundError:
+        return False
+    return not state.startswith("Z")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux only")
+def test_processes_end_when_the_one_that_gives_them_tasks_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", BOSS], stdout=subprocess.PIPE, text=True) as boss:
+        assert boss.stdout is not None
+        workers = [int(each) for each in boss.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(is_at_work(worker) for worker in workers)
+        boss.kill()
+    until = time.monotonic() + 30
+    while any(is_at_work(worker) for worker in workers):
+        assert time.monotonic() < until, "they wait for ever"
+        time.sleep(0.05)
 
 
 def test_new_processes_begin_with_nothing_and_share_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,13 @@ from lxml import etree
 from gateway.documents import Order
 from gateway.mapping import Mapping
 from gateway.mapping.blanks import BLANK, with_any, with_those_of
+from gateway.mapping.canonical import canonical, canonical_forms
 from gateway.mapping.layout import Layout, NoLayout
 from gateway.mapping.plain_text import NotPlain, plain_text, resolved
 from gateway.mapping.remembered import MOST_ROWS, RememberedRows
 from tests.mapping.conftest import changed, loaded, order, orders
 from tests.mapping.test_ways_of_reading import STEADY
-from tests.mapping.ways import by_layout, known_by, laid_out_share, quickly, surely
+from tests.mapping.ways import by_layout, laid_out_share, quickly, surely
 
 INPUT = Path("in.xml")
 ROW = "<ITEM><NAME>{}</NAME><AMOUNT>{}</AMOUNT><PRICE>121.00</PRICE><VAT>21</VAT></ITEM>"
@@ -30,7 +30,6 @@ def read_alike(mapping: Mapping, content: str | bytes) -> tuple[int, int]:
     INPUT.write_bytes(content.encode() if isinstance(content, str) else content)
     with by_layout():
         assert quickly(mapping, INPUT, 200, worth=0) == surely(mapping, INPUT)
-        assert known_by(mapping, INPUT, 200, worth=0) == known_by(mapping, INPUT, 200, worth=sys.maxsize)
         return laid_out_share(mapping, INPUT)
 
 
@@ -349,6 +348,26 @@ def test_a_chunk_as_text_has_nothing_but_tags_and_texts() -> None:
 def test_what_only_a_parser_understands_is_left_to_it(data: bytes) -> None:
     with pytest.raises(NotPlain):
         plain_text(data, "utf-8", b"</A>")
+
+
+def test_canonical_forms_are_written_without_parsing() -> None:
+    # given records as plain text
+    text = "\n<A>\n <B> x\n y &quot;&#xE9;&#38;&#13; </B><C />\n<D/></A> <A><B>\u017e &gt;</B><C></C><D>&#10;"
+    text += "</D></A>\n"
+    # then their canonical forms are those of the elements
+    parsed = etree.fromstring(f"<R>{text}</R>", etree.XMLParser(remove_blank_text=True))
+    forms = canonical_forms(text, b"</A>")
+    assert forms == [canonical(element) for element in parsed]
+    assert forms == canonical_forms(text.encode(), b"</A>")
+    assert forms[0] == '<A><B>x\n y "\u00e9&amp;&#xD;</B><C></C><D></D></A>'.encode()
+    # what stands between records is of none of them
+    assert canonical_forms("a<A><B/></A>\n; <A></A>", b"</A>") == [
+        b"<A><B></B></A>",
+        b"<A></A>",
+    ]
+    # and what stands in a text and could be of a tag is left to the parser
+    assert canonical_forms("<A><B>1 > 0</B></A>", b"</A>") is None
+    assert canonical_forms("<A><B>1</B></A> rest", b"</A>") is None
 
 
 def test_a_row_that_comes_again_is_completed_for_each_currency(here: Path) -> None:

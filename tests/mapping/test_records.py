@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.diagnostics import render, render_all
-from gateway.mapping import Kept, Mapping, Overrides, Reading, is_known_by, load
+from gateway.mapping import Mapping, Overrides, Reading, load
 from tests.mapping.conftest import ROOT, SMALL, changed, loaded, order, orders
 
 Read = Callable[..., list[Reading]]
@@ -225,40 +225,6 @@ def test_fingerprints_ignore_layout_and_comments_but_see_values(here: Path, smal
     assert fingerprint(orders(order()).replace("121.00</TOTAL>", "121.01</TOTAL>")) != plain
     assert fingerprint(orders(order()).replace("Otakar Havránek", "Otakar  Havránek")) != plain
     assert fingerprint(orders(order()).replace("<ORDER>", "<ORDER id='1'>")) != plain
-
-
-def test_a_record_is_known_by_its_text_without_comments_and_with_cdata_as_text(here: Path, small: Mapping) -> None:
-    def kept(content: str) -> Kept:
-        (here / "f.xml").write_text(content, encoding="utf-8", newline="")
-        [found] = [reading.keep() for reading in small.read(here / "f.xml")]
-        return found
-
-    content = orders(order(NOTE="R &amp; D"))
-    plain = kept(content)
-    assert plain.fingerprint.startswith("plain:")
-    # then it is the same in other words
-    for other in (
-        content.replace("\n", "\r\n"),
-        content.replace("<NOTE>", "<!-- seen --><NOTE>"),
-        content.replace("R &amp; D", "<![CDATA[R & D]]>"),
-        content.replace("<ORDER>", "<!-- today --><ORDER>"),
-    ):
-        assert is_known_by(kept(other), plain.fingerprint) is True
-    # and for any other text only its canonical form tells
-    canonical = plain.canonical_fingerprint()
-    for other, same in (
-        (content.replace("\n  ", ""), True),
-        (content.replace("121.00</TOTAL>", "1</TOTAL>"), False),
-    ):
-        assert is_known_by(kept(other), plain.fingerprint) is None
-        assert is_known_by(kept(other), canonical) is same
-
-
-def test_a_record_that_only_a_parser_understands_has_its_canonical_form_alone(here: Path, small: Mapping) -> None:
-    content = orders(order(NOTE="<![CDATA[</ORDER>]]>"))
-    (here / "in.xml").write_text(content, encoding="utf-8")
-    [(found, canonical)] = [(reading.keep(), reading.fingerprint()) for reading in small.read(here / "in.xml")]
-    assert found.fingerprint == found.canonical_fingerprint() == canonical
 
 
 def test_a_reading_says_clearly_that_its_source_is_gone(here: Path, small: Mapping) -> None:

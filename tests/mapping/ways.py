@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -12,7 +12,6 @@ from gateway.errors import SourceProblems
 from gateway.mapping import Mapping, laid_out, reader
 from gateway.mapping import chunks as chunking
 from gateway.mapping.chunks import NotCuttable
-from gateway.mapping.kept import PLAIN
 from gateway.mapping.laid_out import Matcher
 from gateway.mapping.sources import XmlRecords
 
@@ -30,18 +29,6 @@ def quickly(
         return _told(mapping, path, **wanted)
 
 
-def known_by(mapping: Mapping, path: Path, size: int, worth: int) -> list[str]:
-    """What the records of an input are known by, read as `quickly` does, as far as it can be read."""
-    known: list[str] = []
-    with (
-        patch.object(chunking, "SIZE", size),
-        patch.object(laid_out, "WORTH", worth),
-        suppress(SourceProblems),
-    ):
-        known.extend(reading.keep().fingerprint for reading in mapping.read(path))
-    return known
-
-
 def surely(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
     """What comes of it where every doubt is a certainty."""
     with patch.object(XmlRecords, "_in_chunks", _not_cuttable), patch.object(Mapping, "_read_quickly", _nothing):
@@ -54,8 +41,7 @@ def _told(mapping: Mapping, path: Path, **wanted: Any) -> list[Any]:
         for reading in mapping.read(path, **wanted):
             kept = reading.keep()
             assert kept.line() == reading.line
-            assert kept.canonical_fingerprint() == reading.fingerprint()
-            assert kept.fingerprint == reading.fingerprint() or kept.fingerprint.startswith(PLAIN)
+            assert kept.fingerprint == reading.fingerprint()
             told.append(
                 {
                     "position": reading.position,

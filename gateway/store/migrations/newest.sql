@@ -326,4 +326,4 @@ CREATE TABLE feed (
 	braked_at TEXT,
 	CONSTRAINT pk_feed PRIMARY KEY (target)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+INSERT INTO alembic_version (version_num) VALUES ('0005');

@@ -1,0 +1,11 @@
+"""What is significant in a version is noted when its document is removed: an older gateway would miss it till then.
+
+Nothing is changed in the tables: the revision keeps such a gateway from opening the ledger.
+"""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing is to be done."""
