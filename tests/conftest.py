@@ -6,12 +6,16 @@ import os
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from tests.faults import figures
 from tests.real_servers import WHY_NOT
 
 os.environ.setdefault("TZ", "Europe/Prague")
 _SERVER = "real server"
+
+settings.register_profile("no deadline", deadline=None)  # machines are noisy
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)
