@@ -1,4 +1,4 @@
-"""What is significant in a version is noted when its document is removed: an older gateway would miss it till then.
+"""What is significant in a version is noted when its document goes: an older gateway would miss it until then.
 
 Nothing is changed in the tables: the revision keeps such a gateway from opening the ledger.
 """
