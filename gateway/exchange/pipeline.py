@@ -135,18 +135,21 @@ def _draft_all(
     planner = Planner(route, row.id, adopt=row.mode == "adopt", file=file)
     records = _records(route, path, row.input_name)
     block = max(BLOCK, max(target.pack for target in route.targets))
-    number = 0
-    while chunk := list(islice(records, block)):
+    number, chunk = 0, list(islice(records, block))
+    while chunk:
         number += 1
         with site.ledger.read() as connection:
-            plan = planner.plan(connection, chunk)
+            begun = planner.begin(connection, chunk)
+        with begun:
+            ahead = list(islice(records, block))  # while these are checked
+            plan = begun.finish()
         stored = site.blobs.store([d.content for d in plan.deliveries], f"{row.id}.{number}.deliveries")
         with site.ledger.write(lease) as connection:
             drafts.draft(connection, route, row.id, plan, stored, site.blobs, numbers, site.ledger.now())
         counts.records += len(chunk)
         counts.add(plan)
-        chunk.clear()  # before the next ones are read: two blocks would be held at once
-        del plan, stored
+        chunk = ahead
+        del begun, plan, stored, ahead  # before the next ones are read: three blocks would be held at once
     return counts
 
 

@@ -1,12 +1,12 @@
 """Planning: which documents go to which target, and the bytes that carry them.
 
-`Planner.plan` decides for a block of records and writes nothing: the pipeline stores what it returns, in one
-transaction.
+`Planner.begin` decides for a block of records and stores nothing; the pipeline stores the finished plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -111,8 +111,8 @@ class Planner:
         self._everywhere = frozenset(target.spec.id for target in route.targets)
         self._packs = 0
 
-    def plan(self, connection: Connection, records: Sequence[Record]) -> Plan:
-        """Decide for a block of records, by what the ledger knows. Writes nothing."""
+    def begin(self, connection: Connection, records: Sequence[Record]) -> Begun:
+        """Decide for a block of records, by what the ledger knows, and write what is to be sent; nothing is stored."""
         plan = Plan()
         spec = self._route.spec
         keys = [record.key for record in records if record.document is not None and record.key is not None]
@@ -147,8 +147,14 @@ class Planner:
             elif verdict == "same" and before is not None and before.exchange_id != self._exchange_id:
                 same.append((record, catalogue[record.key]))
         to_send += self._still_held(connection, plan, same)
-        for target in self._route.targets:
-            self._deliver(plan, target, [errand for errand in to_send if target.spec.id in errand.targets])
+        with ExitStack() as checking:
+            written = [self._written_for(target, to_send, checking) for target in self._route.targets]
+            return Begun(self, plan, keys, written, checking.pop_all())
+
+    def finish(self, plan: Plan, keys: Sequence[str], written: Sequence[WrittenFor]) -> Plan:
+        """The plan with its deliveries, when everything is checked."""
+        for each in written:
+            self._deliver(plan, each)
         troubled = {record.key for record in plan.set_aside}
         plan.healed = [key for key in keys if key not in troubled]
         return plan
@@ -323,10 +329,12 @@ class Planner:
     def _identity(self, record: Record, generation: int) -> Identity:
         return Identity.of(self._route.spec.origin, self._route.kind, record.key or "", generation)
 
-    def _deliver(self, plan: Plan, target: PreparedTarget, errands: Sequence[_Errand]) -> None:
-        """Render what goes to one target; what cannot be rendered is held with its problems."""
+    def _deliver(self, plan: Plan, written: WrittenFor) -> None:
+        """Put together what goes to one target; what cannot be written for it is held with its problems."""
+        target, faults = written.target, written.checks.faults()
         waiting: list[_Member] = []
-        for errand, outcome in zip(errands, self._outcomes(target, errands), strict=True):
+        for errand, each in written.documents:
+            outcome = (next(faults) or each) if isinstance(each, _Member) else each
             if isinstance(outcome, _Member):
                 waiting.append(outcome)
                 if len(waiting) >= target.pack:
@@ -344,17 +352,17 @@ class Planner:
         if waiting:
             self._pack(plan, target, waiting)
 
-    def _outcomes(self, target: PreparedTarget, errands: Sequence[_Errand]) -> list[_Member | tuple[Problem, ...]]:
-        """Each document as a valid part of a file, or what keeps it from being one."""
-        with Checks(target.template, target.schema) as checks:
-            written = []
-            for errand in errands:
+    def _written_for(self, target: PreparedTarget, to_send: Sequence[_Errand], checking: ExitStack) -> WrittenFor:
+        """The documents that go to a target as its XML, which is being checked."""
+        checks = checking.enter_context(Checks(target.template, target.schema))
+        documents = []
+        for errand in to_send:
+            if target.spec.id in errand.targets:
                 each = self._written(target, errand)
                 if isinstance(each, _Member):
                     checks.add(each.identity, each.rendered, errand.record.key or "")
-                written.append(each)
-            faults = checks.faults()
-            return [(next(faults) or each) if isinstance(each, _Member) else each for each in written]
+                documents.append((errand, each))
+        return WrittenFor(target, tuple(documents), checks)
 
     def _written(self, target: PreparedTarget, errand: _Errand) -> _Member | tuple[Problem, ...]:
         """A document as the target's XML, not checked yet; or what keeps it from being written."""
@@ -393,6 +401,37 @@ class Planner:
                     delivery=index,
                 )
             )
+
+
+class Begun:
+    """A plan of which the documents are being checked. To be closed, as a context."""
+
+    def __init__(
+        self, planner: Planner, plan: Plan, keys: Sequence[str], written: Sequence[WrittenFor], checking: ExitStack
+    ) -> None:
+        self._planner = planner
+        self._plan = plan
+        self._keys = keys
+        self._written = written
+        self._checking = checking
+
+    def __enter__(self) -> Begun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._checking.close()
+
+    def finish(self) -> Plan:
+        """See Planner.finish."""
+        return self._planner.finish(self._plan, self._keys, self._written)
+
+
+class WrittenFor(msgspec.Struct, frozen=True, eq=False):
+    """What was written for a target: each document, or what keeps it from being written; and its checks."""
+
+    target: PreparedTarget
+    documents: tuple[tuple[_Errand, _Member | tuple[Problem, ...]], ...]
+    checks: Checks
 
 
 class _Errand(msgspec.Struct, frozen=True):
