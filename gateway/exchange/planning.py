@@ -112,7 +112,7 @@ class Planner:
         self._packs = 0
 
     def begin(self, connection: Connection, records: Sequence[Record]) -> Begun:
-        """Decide for a block of records, by what the ledger knows, and write what is to be sent. Stores nothing."""
+        """Decide for a block of records by what the ledger knows, and write what is to be sent. Stores nothing."""
         plan = Plan()
         spec = self._route.spec
         keys = [record.key for record in records if record.document is not None and record.key is not None]
