@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from gateway.exchange.crew import is_safe_to_copy
 
 T = TypeVar("T")
 
@@ -18,12 +19,12 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
 
     Where copying is not safe, or there is one core only, the work is done here when its result is asked for.
     """
-    if sys.platform != "linux" or threading.active_count() > 1 or (os.cpu_count() or 1) < 2:
+    if not is_safe_to_copy() or (os.cpu_count() or 1) < 2:
         yield work
         return
     import multiprocessing
 
-    context = multiprocessing.get_context("fork")
+    context: Any = multiprocessing.get_context("fork")
     sys.stdout.flush()  # a copy would write it once more
     sys.stderr.flush()
     here, there = context.Pipe(duplex=False)

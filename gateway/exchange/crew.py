@@ -69,6 +69,11 @@ class Space:
         return beside if self._shared is None else self._shared[:used] + beside
 
 
+def is_safe_to_copy() -> bool:
+    """Whether this process may be copied: where it can, and has no other threads."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
 def in_order(start: Callable[[Any], Work], ready: Any, *, count: int, workers: int) -> Generator[Outcome]:
     """The outcomes of the tasks 0 to count - 1.
 
@@ -77,13 +82,13 @@ def in_order(start: Callable[[Any], Work], ready: Any, *, count: int, workers: i
     process has ended.
     """
     # a copy of this process is ready at once; where that is not safe, a new one compiles everything for itself
-    can_copy = sys.platform == "linux" and threading.active_count() == 1
+    can_copy = is_safe_to_copy()
     context = multiprocessing.get_context("fork" if can_copy else "spawn")
     crew: list[_Worker] = []
     try:
         for _ in range(workers):
             spaces = [Space(mmap.mmap(-1, ROOM) if can_copy else None) for _ in range(SPACES)]
-            ours = [worker.pipe for worker in crew] if can_copy else []
+            ours = [worker.pipe for worker in crew] if can_copy else None
             crew.append(_Worker(context, start, ready if can_copy else None, spaces, ours))
         yield from _outcomes(crew, count)
     finally:
@@ -111,16 +116,15 @@ class _Worker:
     """A process as this one sees it."""
 
     def __init__(
-        self, context: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], ours: list[Any]
+        self, context: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], ours: list[Any] | None
     ) -> None:
-        """ours: the pipes that a copy of this process has with it, and that are none of its own."""
+        """ours: the pipes that a copy of this process would have besides its own; None where it is a new one."""
         self.pipe, there = context.Pipe()
-        if context.get_start_method() == "fork":
-            ours = [*ours, self.pipe]
+        inherited = [] if ours is None else [*ours, self.pipe]
         self._free = deque(range(len(spaces)))
         self._spaces = spaces
         self._given: deque[tuple[int, int]] = deque()
-        self._process = context.Process(target=_life, args=(there, start, ready, spaces, ours), daemon=True)
+        self._process = context.Process(target=_life, args=(there, start, ready, spaces, inherited), daemon=True)
         self._process.start()
         there.close()
 
@@ -168,9 +172,9 @@ class _Worker:
             self._process.kill()
 
 
-def _life(pipe: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], ours: list[Any]) -> None:
+def _life(pipe: Any, start: Callable[[Any], Work], ready: Any, spaces: list[Space], inherited: list[Any]) -> None:
     """The life of a process: it answers each task with what came of it, or with the error."""
-    for other in ours:  # while one is open here, nobody sees that the process that gives tasks has ended
+    for other in inherited:  # while one is open here, nobody sees that the process that gives tasks has ended
         other.close()
     work: Work | None = None
     with suppress(EOFError, OSError, KeyboardInterrupt):  # nobody asks any more

@@ -7,6 +7,7 @@ nothing. Whatever a crash leaves is dropped and done again: the input lies in th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -138,18 +139,18 @@ def _draft_all(
     number, chunk = 0, list(islice(records, block))
     while chunk:
         number += 1
-        with site.ledger.read() as connection:
-            begun = planner.begin(connection, chunk)
-        with begun:
+        with ExitStack() as checking:
+            with site.ledger.read() as connection:
+                finish = planner.begin(connection, chunk, checking)
             ahead = list(islice(records, block))  # while these are checked
-            plan = begun.finish()
+            plan = finish()
         stored = site.blobs.store([d.content for d in plan.deliveries], f"{row.id}.{number}.deliveries")
         with site.ledger.write(lease) as connection:
             drafts.draft(connection, route, row.id, plan, stored, site.blobs, numbers, site.ledger.now())
         counts.records += len(chunk)
         counts.add(plan)
         chunk = ahead
-        del begun, plan, stored, ahead  # before the next ones are read: three blocks would be held at once
+        del finish, plan, stored, ahead  # before the next ones are read: three blocks would be held at once
     return counts
 
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -96,12 +97,7 @@ class Planner:
     """Plans the blocks of one exchange of one route."""
 
     def __init__(
-        self,
-        route: PreparedRoute,
-        exchange_id: str,
-        *,
-        adopt: bool = False,
-        file: bytes | None = None,
+        self, route: PreparedRoute, exchange_id: str, *, adopt: bool = False, file: bytes | None = None
     ) -> None:
         """file: the bytes that are shipped instead of what the templates write."""
         self._route = route
@@ -111,8 +107,11 @@ class Planner:
         self._everywhere = frozenset(target.spec.id for target in route.targets)
         self._packs = 0
 
-    def begin(self, connection: Connection, records: Sequence[Record]) -> Begun:
-        """Decide for a block of records by what the ledger knows, and write what is to be sent. Stores nothing."""
+    def begin(self, connection: Connection, records: Sequence[Record], checking: ExitStack) -> Callable[[], Plan]:
+        """Decide for a block of records by what the ledger knows, and write what is to be sent. Stores nothing.
+
+        checking: what is written is checked until this is closed. Returns what waits for that and gives the plan.
+        """
         plan = Plan()
         spec = self._route.spec
         keys = [record.key for record in records if record.document is not None and record.key is not None]
@@ -147,11 +146,10 @@ class Planner:
             elif verdict == "same" and before is not None and before.exchange_id != self._exchange_id:
                 same.append((record, catalogue[record.key]))
         to_send += self._still_held(connection, plan, same)
-        with ExitStack() as checking:
-            written = [self._written_for(target, to_send, checking) for target in self._route.targets]
-            return Begun(self, plan, keys, written, checking.pop_all())
+        written = [self._written_for(target, to_send, checking) for target in self._route.targets]
+        return partial(self._finish, plan, keys, written)
 
-    def finish(self, plan: Plan, keys: Sequence[str], written: Sequence[WrittenFor]) -> Plan:
+    def _finish(self, plan: Plan, keys: Sequence[str], written: Sequence[_WrittenFor]) -> Plan:
         """The plan with its deliveries, when everything is checked."""
         for each in written:
             self._deliver(plan, each)
@@ -329,7 +327,7 @@ class Planner:
     def _identity(self, record: Record, generation: int) -> Identity:
         return Identity.of(self._route.spec.origin, self._route.kind, record.key or "", generation)
 
-    def _deliver(self, plan: Plan, written: WrittenFor) -> None:
+    def _deliver(self, plan: Plan, written: _WrittenFor) -> None:
         """Put together what goes to one target; what cannot be written for it is held with its problems."""
         target, faults = written.target, written.checks.faults()
         waiting: list[_Member] = []
@@ -352,7 +350,7 @@ class Planner:
         if waiting:
             self._pack(plan, target, waiting)
 
-    def _written_for(self, target: PreparedTarget, to_send: Sequence[_Errand], checking: ExitStack) -> WrittenFor:
+    def _written_for(self, target: PreparedTarget, to_send: Sequence[_Errand], checking: ExitStack) -> _WrittenFor:
         """The documents that go to a target as its XML, which is being checked."""
         checks = checking.enter_context(Checks(target.template, target.schema))
         documents = []
@@ -362,7 +360,7 @@ class Planner:
                 if isinstance(each, _Member):
                     checks.add(each.identity, each.rendered, errand.record.key or "")
                 documents.append((errand, each))
-        return WrittenFor(target, tuple(documents), checks)
+        return _WrittenFor(target, tuple(documents), checks)
 
     def _written(self, target: PreparedTarget, errand: _Errand) -> _Member | tuple[Problem, ...]:
         """A document as the target's XML, not checked yet; or what keeps it from being written."""
@@ -403,30 +401,7 @@ class Planner:
             )
 
 
-class Begun:
-    """A plan of which the documents are being checked. To be closed, as a context."""
-
-    def __init__(
-        self, planner: Planner, plan: Plan, keys: Sequence[str], written: Sequence[WrittenFor], checking: ExitStack
-    ) -> None:
-        self._planner = planner
-        self._plan = plan
-        self._keys = keys
-        self._written = written
-        self._checking = checking
-
-    def __enter__(self) -> Begun:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._checking.close()
-
-    def finish(self) -> Plan:
-        """See Planner.finish."""
-        return self._planner.finish(self._plan, self._keys, self._written)
-
-
-class WrittenFor(msgspec.Struct, frozen=True, eq=False):
+class _WrittenFor(msgspec.Struct, frozen=True, eq=False):
     """What was written for a target: each document, or what keeps it from being written; and its checks."""
 
     target: PreparedTarget

@@ -44,9 +44,8 @@ def canonical_forms(plain: str | bytes, end_tag: bytes) -> list[bytes] | None:
     for opened in map(bytes.rstrip, empty):  # each ends within an empty element, which gets both its tags
         pieces += (opened, b"></", opened[opened.rindex(b"<") + 1 :], b">")
     pieces.append(rest)
-    tags = _BEFORE_A_TEXT.sub(b">", b"".join(pieces)).split(b"<")
-    whole = b"<".join(map(bytes.rstrip, tags))
-    if whole.count(b">") != len(tags) - 1:  # one stands in a text
+    whole = _without_blanks(b"".join(pieces))
+    if whole.count(b"<") != whole.count(b">"):  # one stands in a text
         return None
     *records, left = whole.split(end_tag)
     return None if left else [record[record.index(b"<") :] + end_tag for record in records]
