@@ -7,10 +7,10 @@ the model that reads a value decides its type. Duplicate keys, anchors, aliases 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from gateway import library
@@ -26,8 +26,7 @@ DEEPEST = 40
 Location = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class YamlFile:
+class YamlFile(msgspec.Struct, frozen=True):
     """One file: `data` is dicts, lists, text and None; `spans` tells where each part stands.
 
     `spans[("fields", "number")]` is the value's place and `keys[("fields", "number")]` the key's.

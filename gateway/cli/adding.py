@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.answers import Answers, Given
@@ -36,8 +36,7 @@ def _add() -> None:
     """Add something to the site: `gateway add route`."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What is to be written: the file before and after, the secrets that go into files, and the names in it."""
 
     file: Path

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.clock import SystemClock
 from gateway.diagnostics import printable
@@ -27,8 +29,7 @@ _EXAMPLE_FROM = "folder, exports/, ftp://user@host/path, ftps://, sftp://, https
 _EXAMPLE_TO = "out/pohoda, ftp://user@host/path, ftps://, sftp://"
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """The options of the command; what is empty was not given."""
 
     name: str = ""

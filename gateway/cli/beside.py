@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from gateway.exchange.crew import is_safe_to_copy
-
 T = TypeVar("T")
 
 
@@ -19,6 +17,8 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
 
     Where copying is not safe, or there is one core only, the work is done here when its result is asked for.
     """
+    from gateway.exchange.crew import is_safe_to_copy
+
     if not is_safe_to_copy() or (os.cpu_count() or 1) < 2:
         yield work
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.main import EXIT_CODES, session_of
@@ -57,8 +57,7 @@ def tell_rows(terminal: Terminal, rows: Iterable[Row]) -> None:
             terminal.result(f"  help: {row.problem.help}")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """What was found at an endpoint, or of the ini that one of its targets has there."""
 
     endpoint: str

@@ -144,12 +144,12 @@ def _job(
     *,
     validate: bool,
 ) -> _Job:
-    from gateway.mapping import Overrides
-    from gateway.workbench.goldens import schema_beside
-
     given = dict(pair(text) for text in settings)
     if route:
         return _job_of_route(session.config(), route, given, origin, validate=validate)
+    from gateway.mapping import Overrides
+    from gateway.workbench.goldens import schema_beside
+
     config = session.config() if session.config_path.exists() else None
     template = template or only_template(route_name(Path(mapping)).rpartition("/")[2], site_of(session), config)
     if not mapping or not template:

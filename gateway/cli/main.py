@@ -10,11 +10,11 @@ import atexit
 import gc
 import os
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import msgspec
 import typer
 
 from gateway import __version__
@@ -55,8 +55,7 @@ _COMMANDS = {
 """The files of the commands, in the order of the help, and what each of them has."""
 
 
-@dataclass
-class Session:
+class Session(msgspec.Struct):
     """What every command is given: the terminal, and where the configuration is."""
 
     terminal: Terminal

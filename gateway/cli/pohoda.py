@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.main import EXIT_CODES, session_of
@@ -32,8 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("pohoda-ini", epilog=EXIT_CODES)(pohoda_ini)
 
 
-@dataclass(frozen=True)
-class _Ini:
+class _Ini(msgspec.Struct, frozen=True):
     """The ini of one accounting unit, with the folders as POHODA's machine sees them."""
 
     input_dir: PureWindowsPath

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from gateway import library
@@ -37,8 +37,7 @@ def _new() -> None:
     """Start something new: `gateway new platform`."""
 
 
-@dataclass(frozen=True)
-class _Places:
+class _Places(msgspec.Struct, frozen=True):
     """Where the draft and its sample go; `copied` where the sample lies elsewhere."""
 
     root: Path

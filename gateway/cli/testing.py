@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from gateway.cli.files import mappings_among, root_of, site_of
@@ -25,13 +25,12 @@ def register(app: typer.Typer) -> None:
     app.command(name="test", epilog=EXIT_CODES)(run_mapping_tests)
 
 
-@dataclass
-class _File:
+class _File(msgspec.Struct):
     """One mapping with what became of its tests; `problems` where it does not load."""
 
     name: str
     path: str
-    checked: list[Checked] = field(default_factory=list)
+    checked: list[Checked] = msgspec.field(default_factory=list)
     problems: tuple[Problem, ...] = ()
 
     @property

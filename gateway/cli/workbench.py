@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import typer
 
 from gateway.cli.choosing import Choice, added_lookups, choose, load_mapping, route_name
@@ -42,8 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EXIT_CODES)(trace)
 
 
-@dataclass(frozen=True)
-class _Output:
+class _Output(msgspec.Struct, frozen=True):
     """What a template makes of a record, or the problems; `choice` is None where no template is known."""
 
     choice: Choice | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from gateway.config.model import AnswersModel
 from gateway.diagnostics import Span
@@ -19,8 +20,7 @@ ASKED = "ask-"
 _GIVE_UP = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class AnswersSpec:
+class AnswersSpec(msgspec.Struct, frozen=True):
     """How a target answers. route: the route that its answers are read on. within: after that one is late.
 
     by_call: they come in the calls that ship, and lie in no folder.

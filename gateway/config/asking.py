@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.config.durations import Duration
@@ -47,8 +47,7 @@ class PrintModel(BaseModel):
     settings: dict[str, Any] = Field(default={}, description='settings of the template, such as `report: "1055"`')
 
 
-@dataclass(frozen=True)
-class PrintSpec:
+class PrintSpec(msgspec.Struct, frozen=True):
     """What is printed, resolved. name: of the target, for people."""
 
     name: str
@@ -58,8 +57,7 @@ class PrintSpec:
     span: Span | None
 
 
-@dataclass(frozen=True)
-class AskSpec:
+class AskSpec(msgspec.Struct, frozen=True):
     """What a route asks for, resolved. name: of the target, for people.
 
     within: after that a request without an answer is told. folders: where requests are put and answers are found,

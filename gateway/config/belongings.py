@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gateway import yamlfile
 from gateway.config.cautions import inline_secrets
@@ -22,8 +23,7 @@ _SECRET_FILES = re.compile(r"\$\{file:([^}]*)\}|\bkey_file:\s*[\"']?([^\"'\s,}#]
 _PUBLIC_FILES = re.compile(r"\b(?:known_hosts|ca_file):\s*[\"']?([^\"'\s,}#]+)")
 
 
-@dataclass(frozen=True)
-class Belongings:
+class Belongings(msgspec.Struct, frozen=True):
     """The files of a site besides its spool, and the names of its routes and targets.
 
     outside: what the configuration names beyond the site's folder. has_inline_secrets: a password stands in it.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from gateway.clock import SystemClock
 from gateway.config.specs import RouteSpec
 from gateway.diagnostics import Problem
-from gateway.endpoints import AnyOptions
-from gateway.endpoints.api import ApiOptions
-from gateway.endpoints.ftp import FtpOptions
-from gateway.endpoints.http import HttpOptions, may_be_secret
-from gateway.endpoints.mserver import MServerOptions
+from gateway.endpoints.options import TYPES, options_type
 from gateway.yamlfile import YamlFile
+
+if TYPE_CHECKING:
+    from gateway.endpoints.options import AnyOptions
 
 
 def inline_secrets(data: Any) -> frozenset[tuple[str, ...]]:
@@ -32,19 +31,26 @@ def inline_secrets(data: Any) -> frozenset[tuple[str, ...]]:
 
 def _given(options: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """What was given to an endpoint for its secret options, and what may be secret of their tables."""
-    for option, value in options.items() if isinstance(options, dict) else ():
-        if option in _options_with("secret"):
+    if not isinstance(options, dict):
+        return
+    named = options.get("type")
+    types = (named,) if isinstance(named, str) and named in TYPES else TYPES
+    secret, secrets = _options_with("secret", types), _options_with("secrets", types)
+    for option, value in options.items():
+        if option in secret:
             yield (option,), value
-        elif option in _options_with("secrets") and isinstance(value, dict):
+        elif option in secrets and isinstance(value, dict):
+            from gateway.endpoints.http import may_be_secret
+
             found = ((name, inner) for name, inner in value.items() if may_be_secret(name, str(inner)))
             yield from (((option, name), inner) for name, inner in found)
 
 
-def _options_with(mark: str) -> frozenset[str]:
+def _options_with(mark: str, types: Iterable[str]) -> frozenset[str]:
     return frozenset(
         name
-        for model in get_args(AnyOptions)
-        for name, field in model.model_fields.items()
+        for each in types
+        for name, field in options_type(each).model_fields.items()
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark) is True
     )
 
@@ -69,7 +75,7 @@ def cautions(
         )
     for name, options in endpoints.items():
         here = ("endpoints", name) in file.spans
-        if here and isinstance(options, FtpOptions) and options.tls == "none":
+        if here and options.type == "ftp" and options.tls == "none":
             yield Problem(
                 code="C010",
                 level="warning",
@@ -77,7 +83,7 @@ def cautions(
                 span=file.span(("endpoints", name), key=True),
                 help="write `tls: explicit` if the server knows TLS (`gateway probe` tells)",
             )
-        if here and isinstance(options, HttpOptions | ApiOptions) and options.tells_secrets_openly:
+        if here and (options.type == "http" or options.type == "api") and options.tells_secrets_openly:
             yield Problem(
                 code="C010",
                 level="warning",
@@ -85,7 +91,7 @@ def cautions(
                 span=file.span(("endpoints", name), key=True),
                 help="write `https://` if the server knows it (`gateway probe` tells)",
             )
-        if here and isinstance(options, MServerOptions) and options.tells_secrets_openly:
+        if here and options.type == "mserver" and options.tells_secrets_openly:
             yield Problem(
                 code="C010",
                 level="warning",

@@ -7,10 +7,11 @@ holds only its own routes: the others run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from gateway import library, yamlfile
@@ -23,16 +24,17 @@ from gateway.config.specs import RouteSpec
 from gateway.config.upkeep import AlertSpec, RetentionSpec, alert_spec, retention_spec
 from gateway.config.wording import arranged, word
 from gateway.diagnostics import Problem, Span
-from gateway.endpoints import AnyOptions
 from gateway.errors import ConfigError, ProblemsFound
 from gateway.yamlfile import YamlFile
+
+if TYPE_CHECKING:
+    from gateway.endpoints.options import AnyOptions
 
 Sections = Literal["endpoints", "targets", "routes", "merchants"]
 _SECTIONS: tuple[Sections, ...] = ("merchants", "endpoints", "targets", "routes")
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """A checked site: what runs, `problems` for what does not, `cautions` for what should not stay so."""
 
     path: Path
@@ -48,8 +50,7 @@ class Config:
     cautions: tuple[Problem, ...] = ()
 
 
-@dataclass
-class _Part:
+class _Part(msgspec.Struct):
     """One file of the configuration while it is put together."""
 
     file: YamlFile

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.diagnostics import Problem, Span
 from gateway.yamlfile import YamlFile

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gateway.config.durations import Duration
 from gateway.diagnostics import Problem, Span
-from gateway.offers import (
-    BadRules,
-    Rules,
-    RulesModel,
-    RuleTest,
-    RuleTestModel,
-    compile_rules,
-    rule_tests,
-    run_rule_test,
-)
+from gateway.offers import RulesModel, RuleTestModel
+
+if TYPE_CHECKING:
+    from gateway.offers import Rules, RuleTest
 
 Mode = Literal["changes", "full"]
 Gone = Literal["zero", "leave_out"]
@@ -64,8 +58,7 @@ class OffersModel(BaseModel):
     tests: list[RuleTestModel] = Field(default=[], description="examples of the rules; `gateway check` runs them")
 
 
-@dataclass(frozen=True)
-class OffersSpec:
+class OffersSpec(msgspec.Struct, frozen=True):
     """The offers of a target, resolved. `version` changes with everything that could change what it is told."""
 
     mode: Mode
@@ -81,6 +74,8 @@ def offers_spec(
     model: OffersModel, span: Callable[[Sequence[str | int]], Span | None], problems: list[Problem]
 ) -> OffersSpec | None:
     """Compile the rules and try their examples; None where a rule is wrong. span: of a place below `offers:`."""
+    from gateway.offers import BadRules, compile_rules
+
     try:
         rules = compile_rules(model.rules)
     except BadRules as error:
@@ -105,6 +100,8 @@ def offers_spec(
 
 def _failed(model: OffersModel, index: int, rules: Rules, span: Span | None) -> list[Problem]:
     """An example that the rules do not fulfil is a problem, but the target works on."""
+    from gateway.offers import rule_tests, run_rule_test
+
     try:
         tests: list[RuleTest] = rule_tests([model.tests[index]])
     except ValueError as error:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from gateway import library
 from gateway.config.model import FromModel, TargetModel
 from gateway.config.over_http import Impossible, impossible_without_files, refused
-from gateway.endpoints.api import ApiOptions
 from gateway.errors import ProblemsFound
 
 if TYPE_CHECKING:
+    from gateway.endpoints.api import ApiOptions
     from gateway.endpoints.api_description import ApiModel
 
 _NO_FOLDER = {

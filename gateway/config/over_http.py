@@ -6,11 +6,15 @@ A service, such as mServer, has no files at all: it is called, and answers in th
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from gateway.config.model import FromModel, TargetModel
-from gateway.endpoints.http import HttpOptions
-from gateway.endpoints.mserver import MServerOptions
+
+if TYPE_CHECKING:
+    from gateway.endpoints.http import HttpOptions
+    from gateway.endpoints.mserver import MServerOptions
 
 _QUERY = "`folder`: what follows the `?` goes under `query:` of the endpoint"
 _QUERY_HELP = 'there it may be a secret, such as `query: {hash: "${env:SHOP_HASH}"}`'
@@ -25,8 +29,7 @@ _NO_FILES = {
 _NO_FILES_OF_ANSWERS = ("folder", "files", "every", "after", "take_away", "ini")
 
 
-@dataclass(frozen=True)
-class Impossible:
+class Impossible(msgspec.Struct, frozen=True):
     """One option that cannot be had, and what to do instead. option: with a dot for one within another."""
 
     option: str

@@ -36,11 +36,7 @@ from gateway.config.schedule import Schedule
 from gateway.config.specs import Expectation, RouteSpec, TargetSpec
 from gateway.diagnostics import Problem, Span
 from gateway.endpoints import Dropoff, EndpointModel, Pickup
-from gateway.endpoints.api import ApiOptions
 from gateway.endpoints.base import KEEP
-from gateway.endpoints.http import HttpOptions
-from gateway.endpoints.local import LocalOptions
-from gateway.endpoints.mserver import MServerOptions
 from gateway.rendering.identity import Implied
 from gateway.store.spool import is_reserved
 from gateway.yamlfile import YamlFile
@@ -172,7 +168,8 @@ class Resolver:
         elif self._cannot(self._not_from(endpoint, route.from_), (*base, "from")):
             return None
         options = self._model.endpoints[endpoint] if endpoint else None
-        is_feed, is_list = isinstance(options, HttpOptions), isinstance(options, ApiOptions) and ask is None
+        is_feed = options is not None and options.type == "http"
+        is_list = options is not None and options.type == "api" and ask is None
         if is_list and self._cannot(impossible_for_records(route.max_new), base):
             return None
         if is_feed and self._cannot(impossible_for_a_feed(route.from_), (*base, "from")):
@@ -218,7 +215,7 @@ class Resolver:
         if endpoint is None:
             return impossible_without_lists(source, None)
         options = self._model.endpoints[endpoint]
-        if isinstance(options, ApiOptions):
+        if options.type == "api":
             return impossible_for_lists(source, options, self._site)
         if options.is_service:
             return impossible_for_a_source(endpoint)
@@ -265,12 +262,12 @@ class Resolver:
         options = self._model.endpoints[target.endpoint]
         whose = {} if company_id is None else {"company_id": Implied(company_id)}
         own_settings = {**whose, **target.settings}
-        if isinstance(options, HttpOptions) and self._cannot(impossible_for_uploads(target, options), at):
+        if options.type == "http" and self._cannot(impossible_for_uploads(target, options), at):
             return None
-        if isinstance(options, ApiOptions):
+        if options.type == "api":
             if self._cannot(impossible_for_writing(target, options, self._site), at):
                 return None
-        elif isinstance(options, MServerOptions):
+        elif options.type == "mserver":
             written_for = {**own_settings, **to.settings}.get("company_id")
             if self._cannot(impossible_for_calls(target, options, written_for), at):
                 return None
@@ -376,7 +373,7 @@ def _plain(folder: str) -> str:
 
 def _usual_interval(endpoint: EndpointModel | None) -> timedelta:
     """How often a folder is looked at where nothing is said; None is the drop folder."""
-    return _SCAN_INTERVAL if endpoint is None or isinstance(endpoint, LocalOptions) else _REMOTE_INTERVAL
+    return _SCAN_INTERVAL if endpoint is None or endpoint.type == "local" else _REMOTE_INTERVAL
 
 
 def _reading_answers(of: RouteSpec, target: TargetSpec, answers: AnswersSpec) -> RouteSpec:

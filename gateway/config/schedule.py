@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
@@ -25,8 +26,7 @@ _YEAR = timedelta(days=370)
 _SLOT = "%Y-%m-%d %H:%M"
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """When a route is run. `lines` are cron lines of five fields, `timezone` a name such as `Europe/Prague`."""
 
     lines: tuple[str, ...]

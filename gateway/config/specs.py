@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
+
+import msgspec
 
 from gateway.config.answers import AnswersSpec
 from gateway.config.asking import AskSpec, PrintSpec
@@ -17,8 +18,7 @@ from gateway.offers import StateModel
 from gateway.yamlfile import YamlFile
 
 
-@dataclass(frozen=True)
-class TargetSpec:
+class TargetSpec(msgspec.Struct, frozen=True):
     """One target of one route, everything resolved. `id` is unique in the site and names the lane `ship:<id>`.
 
     own_settings, own_lookups: those of the target itself, without what the route adds.
@@ -71,8 +71,7 @@ class TargetSpec:
         return file.span(base)
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """An input is expected at least every so often; how much later it is a warning, and an error."""
 
     every: timedelta
@@ -80,8 +79,7 @@ class Expectation:
     error_after: timedelta
 
 
-@dataclass(frozen=True)
-class RouteSpec:
+class RouteSpec(msgspec.Struct, frozen=True):
     """One route, everything resolved. `endpoint` is None where the route has its drop folder.
 
     answers_of: the id of the target whose answers it reads; such a route stands in no configuration of its own.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+import msgspec
 
 from gateway.config.model import AlertsModel, RetentionModel
 from gateway.config.schedule import Schedule
 
 
-@dataclass(frozen=True)
-class RetentionSpec:
+class RetentionSpec(msgspec.Struct, frozen=True):
     """How long the contents of exchanges are kept: by age, by their number, by the bytes that they take."""
 
     keep_for: timedelta = timedelta(days=400)
@@ -23,15 +23,17 @@ def retention_spec(model: RetentionModel) -> RetentionSpec:
     return RetentionSpec(model.keep_for, model.keep_exchanges, model.keep_bytes)
 
 
-@dataclass(frozen=True)
-class AlertSpec:
+class AlertSpec(msgspec.Struct, frozen=True):
     """Who is told when something is wrong, and when. `notify` holds secrets."""
 
-    notify: tuple[str, ...] = field(repr=False)
+    notify: tuple[str, ...]
     name: str
     daily: Schedule | None
     patience: timedelta
     again: timedelta
+
+    def __repr__(self) -> str:
+        return f"AlertSpec(name={self.name!r}, {len(self.notify)} hidden)"
 
 
 def alert_spec(model: AlertsModel | None) -> AlertSpec | None:

@@ -12,13 +12,10 @@ from gateway import library
 from gateway.config.masking import without_value
 from gateway.config.model import ConfigModel
 from gateway.diagnostics import Problem
-from gateway.endpoints import EndpointModel
+from gateway.endpoints.options import TYPES, options_type
 from gateway.yamlfile import Location, YamlFile
 
-ENDPOINT_TYPES: dict[str, type[BaseModel]] = {
-    model.model_fields["type"].default: model for model in get_args(get_args(EndpointModel)[0])
-}
-_TYPES = " or ".join(f"`type: {name}`" for name in ENDPOINT_TYPES)
+_TYPES = " or ".join(f"`type: {name}`" for name in TYPES)
 _PLAIN = {
     "string_type": "text is expected",
     "dict_type": "a table of keys and values is expected",
@@ -69,7 +66,7 @@ def word(item: Any, file: YamlFile, data: Any) -> Problem:
     location = _in_the_file(data, item["loc"])
     kind, last = item["type"], str(item["loc"][-1])
     if kind == "extra_forbidden":
-        return _unknown_key(item["loc"], location, file)
+        return _unknown_key(item["loc"], location, file, data)
     if kind == "missing":
         return Problem(
             code="C002", message=f"`{last}` is missing", span=file.span(location, key=True), help=f"add `{last}:`"
@@ -111,9 +108,9 @@ def _said(kind: str, item: Any) -> str:
     return f"{said[0].lower()}{said[1:]}"
 
 
-def _unknown_key(told: Sequence[Any], location: Location, file: YamlFile) -> Problem:
+def _unknown_key(told: Sequence[Any], location: Location, file: YamlFile, data: Any) -> Problem:
     last = str(told[-1])
-    options = _options_at(told)
+    options = _options_at(told, data)
     known = list(options)
     near = library.similar(last, known)
     span = file.span(location, key=True)
@@ -129,7 +126,7 @@ def _unknown_key(told: Sequence[Any], location: Location, file: YamlFile) -> Pro
 
 
 def _in_the_file(data: Any, told: Sequence[Any]) -> Location:
-    """The part of a pydantic location that leads somewhere in the file (it also names types of endpoints)."""
+    """The part of a pydantic location that leads somewhere in the file."""
     steps: list[str | int] = []
     for part in told:
         in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
@@ -139,11 +136,11 @@ def _in_the_file(data: Any, told: Sequence[Any]) -> Location:
     return tuple(steps)
 
 
-def _options_at(told: Sequence[Any]) -> dict[str, FieldInfo]:
+def _options_at(told: Sequence[Any], data: Any) -> dict[str, FieldInfo]:
     """The options at a place of the model, by the names that stand in the file."""
     model: Any = ConfigModel
-    if told[0] == "endpoints" and len(told) > 3:
-        model = ENDPOINT_TYPES[told[2]]
+    if told[0] == "endpoints" and len(told) > 2:
+        model = options_type(data["endpoints"][told[1]]["type"])
     else:
         for part in told[:-1]:
             field = options_of(model).get(part)

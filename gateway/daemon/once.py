@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.config import Config
@@ -18,13 +19,12 @@ from gateway.exchange.site import Site
 from gateway.store.lanes import Again, RetryAt
 
 
-@dataclass
-class OnceResult:
+class OnceResult(msgspec.Struct):
     """What one run did."""
 
-    reads: list[ReadResult] = field(default_factory=list)
-    unreachable: dict[str, str] = field(default_factory=dict)
-    exchanges: list[ExchangeLine] = field(default_factory=list)
+    reads: list[ReadResult] = msgspec.field(default_factory=list)
+    unreachable: dict[str, str] = msgspec.field(default_factory=dict)
+    exchanges: list[ExchangeLine] = msgspec.field(default_factory=list)
     status: SiteStatus | None = None
 
 

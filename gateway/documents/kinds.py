@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -48,8 +47,7 @@ _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _MISSING = object()
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of document.
 
     nature: an event is posted once; a snapshot is replaced by its successor.

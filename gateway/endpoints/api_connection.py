@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from gateway.clock import Clock, monotonic
 from gateway.endpoints.api_description import PLACEHOLDER, ApiModel
@@ -26,8 +27,7 @@ _BEFORE_ITS_END = 30.0
 _TYPES = {"xml": "application/xml", "json": "application/json"}
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """A whole answer. shown: its address for people, without secrets."""
 
     status: int

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, BinaryIO
@@ -57,8 +56,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
         return Cursor(since=self.since, size=self.size)
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(msgspec.Struct, frozen=True):
     """node: what was listed; of a whole list the input itself."""
 
     node: Any
@@ -66,8 +64,7 @@ class _Record:
     changed: datetime | None
 
 
-@dataclass(frozen=True)
-class _Page:
+class _Page(msgspec.Struct, frozen=True):
     """One answer. asked: with which cursor. count: its records, whether or not they were seen before."""
 
     asked: Cursor

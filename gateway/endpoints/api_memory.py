@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+
+import msgspec
 
 from gateway.clock import Clock, from_text, to_text
 from gateway.endpoints.base import Memory, ShortMemory
@@ -18,12 +19,11 @@ _KEPT = timedelta(hours=24)
 _PROGRESS = "progress"
 
 
-@dataclass
-class Progress:
+class Progress(msgspec.Struct):
     """How far a file came: the answers so far, and how often the call after them failed."""
 
     content: str
-    answers: list[str] = field(default_factory=list)
+    answers: list[str] = msgspec.field(default_factory=list)
     failures: int = 0
 
 

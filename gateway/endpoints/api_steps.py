@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from lxml import etree
 
 from gateway.endpoints.api_tree import as_json_text, found, text_of
@@ -23,13 +23,12 @@ class Rejected(Exception):
     """This record cannot be written, for a reason that is its own."""
 
 
-@dataclass
-class Known:
+class Known(msgspec.Struct):
     """What was found for one record: ids by name, documents by name, and which ids are only remembered."""
 
-    ids: dict[str, str] = field(default_factory=dict)
-    documents: dict[str, Any] = field(default_factory=dict)
-    remembered: list[str] = field(default_factory=list)
+    ids: dict[str, str] = msgspec.field(default_factory=dict)
+    documents: dict[str, Any] = msgspec.field(default_factory=dict)
+    remembered: list[str] = msgspec.field(default_factory=list)
 
 
 def fit_for_xml(text: str) -> str:

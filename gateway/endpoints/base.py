@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from threading import Event
 from typing import BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.clock import Clock, SystemClock
@@ -54,8 +54,7 @@ class TransferOptions(EndpointOptions):
     max_connections: int = Field(default=2, ge=1, le=20, description="connections to this host at the same time")
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """What the other side can do, so that nobody has to try and fail."""
 
     atomic_rename: bool = True
@@ -66,8 +65,7 @@ class Traits:
     max_connections: int = 1
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One file as it was listed. `name` is data from outside, never a path."""
 
     name: str
@@ -77,8 +75,7 @@ class Entry:
     family: str = ""  # where the name tells the content: how the names of all contents of this one begin
 
 
-@dataclass(frozen=True)
-class Staged:
+class Staged(msgspec.Struct, frozen=True):
     """A file that lies whole on the other side under a temporary name.
 
     is_there: false where the protocol has no temporary names; the file waits here, and is sent by `publish`.
@@ -90,8 +87,7 @@ class Staged:
     is_there: bool = True
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A file that has its final name."""
 
     name: str
@@ -138,8 +134,7 @@ class AfterWork(BaseModel):
 KEEP = AfterWork(action="keep")
 
 
-@dataclass(frozen=True)
-class Pickup:
+class Pickup(msgspec.Struct, frozen=True):
     """What a route takes from an endpoint, and what happens to it there afterwards.
 
     done_file: a pattern such as `{name}.done`; a file counts as there only once its done-file is there too.
@@ -157,8 +152,7 @@ class Pickup:
     since: date | None = None
 
 
-@dataclass(frozen=True)
-class Dropoff:
+class Dropoff(msgspec.Struct, frozen=True):
     """Where an endpoint is to put things, and under which names they wait until they are whole.
 
     done_file: a pattern such as `{name}.done`: an empty file of that name follows once the file has its own.
@@ -169,12 +163,11 @@ class Dropoff:
     done_file: str | None = None
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(msgspec.Struct, frozen=True):
     """What an endpoint is given by who runs it. stopping: ends its waits when the gateway is to stop."""
 
-    clock: Clock = field(default_factory=SystemClock)
-    stopping: Event = field(default_factory=Event)
+    clock: Clock = msgspec.field(default_factory=SystemClock)
+    stopping: Event = msgspec.field(default_factory=Event)
 
 
 class Memory(Protocol):

@@ -7,8 +7,8 @@ fact is looked for by the name of its element, wherever it stands; releases of o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+import msgspec
 from lxml import etree
 
 from gateway.endpoints.http_answer import is_page
@@ -19,8 +19,7 @@ _LONGEST = 100
 _NOTHING_SENT = "nothing was sent"
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """One accounting unit as it describes itself; None for what it does not tell."""
 
     company_id: str | None = None
@@ -42,8 +41,7 @@ class Unit:
         return ", ".join(fact for fact in facts if fact)
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True):
     """The unit that is meant; any year where None."""
 
     company_id: str

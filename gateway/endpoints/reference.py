@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from gateway.endpoints import AnyOptions
+from gateway.endpoints.options import TYPES, options_type
 
 BEGIN, END = "<!-- options: generated, do not edit -->", "<!-- end of options -->"
 
@@ -21,7 +21,7 @@ def refreshed(page: str) -> str:
 
 def tables() -> str:
     """One table for each type of endpoint."""
-    return "\n".join(_table(model) for model in get_args(AnyOptions))
+    return "\n".join(_table(options_type(name)) for name in TYPES)
 
 
 def _table(model: type[BaseModel]) -> str:

@@ -6,9 +6,9 @@ The table `alert` holds what was told, so a restart tells nothing twice; an unto
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.clock import from_text, to_text
@@ -35,8 +35,7 @@ _SHOWN = 5
 _alert, _remembered = tables.alert, tables.remembered
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """One thing that somebody must know. `newest` is the time (UTC text) of its youngest matter of `count`."""
 
     key: str

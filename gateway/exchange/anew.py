@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.diagnostics import Problem
@@ -23,8 +23,7 @@ from gateway.store.blobs import StoredBlob
 _version, _document, _exchange = tables.version, tables.document, tables.exchange
 
 
-@dataclass(frozen=True)
-class Anew:
+class Anew(msgspec.Struct, frozen=True):
     """A posting with its route and target as they are today; `body` is None where it is not stored any more."""
 
     row: Row[Any]

@@ -6,7 +6,6 @@ Which lists there are, and what is read from the answers, stands in `lists.yaml`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +50,14 @@ class _Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lists: dict[str, _List]
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """One code with what the program says beside it."""
 
     code: str
     name: str
 
 
-@dataclass(frozen=True)
-class CodeList:
+class CodeList(msgspec.Struct, frozen=True):
     """A list as the program has it. refused: why it gave none."""
 
     list: str
@@ -69,8 +66,7 @@ class CodeList:
     refused: str | None = None
 
 
-@dataclass(frozen=True)
-class WrongCode:
+class WrongCode(msgspec.Struct, frozen=True):
     """A value of a target that is in no list. place: `settings.centre` or `lookups.payment.card`."""
 
     place: str

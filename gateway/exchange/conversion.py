@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.diagnostics import Problem
 from gateway.documents import is_cancelled
@@ -34,8 +34,7 @@ MOST_WORKERS = 4
 Prepared = tuple[Mapping, Template, Schema | None]
 
 
-@dataclass(frozen=True)
-class Conversion:
+class Conversion(msgspec.Struct, frozen=True):
     """What is to be converted by what. `prepare` compiles it; each process does so for itself."""
 
     source: Path
@@ -44,8 +43,7 @@ class Conversion:
     prepare: Callable[[], Prepared]
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """The records of one block: their XML, and what was wrong with which."""
 
     xml: bytes = b""
@@ -60,14 +58,13 @@ class Block:
         return self.written + self.set_aside + self.left_out
 
 
-@dataclass
-class Tally:
+class Tally(msgspec.Struct):
     """What came of a conversion."""
 
     written: int = 0
     set_aside: int = 0
     left_out: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
     def add(self, block: Block) -> None:
         """Count a block."""

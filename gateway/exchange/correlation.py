@@ -7,9 +7,9 @@ the middle of its publish. A version that is still to be shipped is never settle
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, and_, or_, select
 
 from gateway.documents import Receipt, Verdict
@@ -23,8 +23,7 @@ _reached = or_(
 )
 
 
-@dataclass(frozen=True)
-class Meant:
+class Meant(msgspec.Struct, frozen=True):
     """The postings of one answer, and their delivery.
 
     delivery is None where they are on their way anew since: such an answer is kept and settles nothing.

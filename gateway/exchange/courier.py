@@ -7,9 +7,9 @@ commit *delivered*. After an interruption the courier looks at both names before
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import Row, func, or_, select, update
 
 from gateway.clock import to_text

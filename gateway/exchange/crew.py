@@ -9,9 +9,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
+
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.mapping import NotCuttable
@@ -31,8 +32,7 @@ ROOM = 4 << 20
 _ENDED = "a worker process ended before its work was done; try `--workers 1`"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of a task: what its work returned, and the bytes that it handed over."""
 
     value: Any

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 from sqlalchemy import Connection, case, delete, func, select, update
 
 from gateway.exchange.catalogue import document_ids
@@ -46,8 +46,7 @@ _OF_POSTINGS = (
 )
 
 
-@dataclass
-class Numbers:
+class Numbers(msgspec.Struct):
     """How many postings and deliveries of an exchange are drafted already: their ids go on from there."""
 
     postings: int = 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy import (
     ColumnElement,
@@ -39,8 +39,7 @@ Sources = Sequence[tuple[str, str]]
 """Whose catalogue it is: (merchant, origin)."""
 
 
-@dataclass(frozen=True)
-class Worked:
+class Worked(msgspec.Struct, frozen=True):
     """One code as it was worked out: its record, or why there is none.
 
     content: the record as files with everything carry it. told: the record under the ids of this very change.
@@ -57,15 +56,14 @@ class Worked:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass
-class Run:
+class Run(msgspec.Struct):
     """What a run over the pending codes found. pending: the exchange that each of them waits for."""
 
     exchange_id: str
-    pending: dict[str, str] = field(default_factory=dict)
-    taken_back: list[str] = field(default_factory=list)
-    to_tell: list[Worked] = field(default_factory=list)
-    others: list[Worked] = field(default_factory=list)
+    pending: dict[str, str] = msgspec.field(default_factory=dict)
+    taken_back: list[str] = msgspec.field(default_factory=list)
+    to_tell: list[Worked] = msgspec.field(default_factory=list)
+    others: list[Worked] = msgspec.field(default_factory=list)
     vanished: int = 0
     changed: int = 0
     zeroed: int = 0

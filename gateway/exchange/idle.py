@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.endpoints import Service, Target
@@ -13,8 +14,7 @@ from gateway.endpoints import Service, Target
 _LONGEST = timedelta(seconds=20)
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     host: str
     made_of: object
     target: Target | Service

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -41,16 +41,14 @@ _LOOK_AGAIN = timedelta(seconds=2)
 _OF_ONE_FILE = ("E003", "E004", "E006", "E009", "E018", "G013")
 
 
-@dataclass
-class Waiting:
+class Waiting(msgspec.Struct):
     """Files that are not whole yet or were seen once, and since when; forgotten when the daemon ends."""
 
-    since: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    seen: dict[str, dict[str, tuple[Entry, datetime]]] = field(default_factory=dict)
+    since: dict[tuple[str, str], datetime] = msgspec.field(default_factory=dict)
+    seen: dict[str, dict[str, tuple[Entry, datetime]]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What one poll brought: the exchanges to process, and when an unfinished file is to be looked at again."""
 
     exchanges: tuple[str, ...] = ()

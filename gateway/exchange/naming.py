@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, Row, select
@@ -34,8 +33,7 @@ class Arguments(msgspec.Struct, frozen=True):
     email: str | None = None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One thing that a request does: told in a dry run, done otherwise."""
 
     text: str

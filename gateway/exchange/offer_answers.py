@@ -7,9 +7,9 @@ stands now, and is let be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from gateway.diagnostics import Problem
@@ -31,8 +31,7 @@ _may_have_arrived = or_(
 """What is still to be shipped is never settled by the answer to an earlier file of its name."""
 
 
-@dataclass
-class Told:
+class Told(msgspec.Struct):
     """What the answers of one file lead to: how many say something, the codes of those about nothing of ours."""
 
     settled: int = 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import EndpointError, EndpointUnreachable, HostUnreachable
@@ -31,13 +32,12 @@ class NoConnectionFree(Exception):
         super().__init__(f"all connections to {host} are in use")
 
 
-@dataclass
-class _Host:
+class _Host(msgspec.Struct):
     open: int = 0
     failures: int = 0
     closed_until: datetime | None = None
     reason: str = ""
-    asking: dict[str, datetime] = field(default_factory=dict)
+    asking: dict[str, datetime] = msgspec.field(default_factory=dict)
 
 
 class Partners:

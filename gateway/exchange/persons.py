@@ -8,11 +8,11 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, or_, select
 
 from gateway.documents import Contact, Invoice, Order, decode
@@ -27,8 +27,7 @@ _quarantine, _document, _blob, _receipt = tables.quarantine, tables.document, ta
 _Value = TypeVar("_Value", int, str)
 
 
-@dataclass(frozen=True)
-class KnownDocument:
+class KnownDocument(msgspec.Struct, frozen=True):
     """A document of the catalogue."""
 
     id: int
@@ -38,8 +37,7 @@ class KnownDocument:
     key: str
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What is looked for: the numbers of some documents, and perhaps an e-mail address."""
 
     keys: frozenset[str]
@@ -61,8 +59,7 @@ class Wanted:
         return None if self.email is None else Wanted(frozenset(), self.email).pattern()
 
 
-@dataclass(frozen=True)
-class StoredDelivery:
+class StoredDelivery(msgspec.Struct, frozen=True):
     """A delivery that carries one of the documents, perhaps among others."""
 
     id: str
@@ -72,8 +69,7 @@ class StoredDelivery:
     content_sha256: str
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """All that the gateway has of the documents.
 
     kept: files that stay where they are, because the route keeps them there.
@@ -83,7 +79,7 @@ class Found:
     wanted: Wanted
     documents: tuple[KnownDocument, ...]
     exchanges: tuple[str, ...] = ()
-    inputs: dict[str, str] = field(default_factory=dict)  # the sha256 of whole inputs, and the name of each
+    inputs: dict[str, str] = {}  # whole inputs: sha256 and name
     deliveries: tuple[StoredDelivery, ...] = ()
     set_aside: tuple[int, ...] = ()
     files: tuple[Path, ...] = ()

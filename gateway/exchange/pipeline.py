@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.diagnostics import Problem, plural
@@ -34,8 +34,7 @@ BLOCK = 500
 _exchange = tables.exchange
 
 
-@dataclass
-class Counts:
+class Counts(msgspec.Struct):
     """What became of the records of one exchange."""
 
     records: int = 0
@@ -44,10 +43,10 @@ class Counts:
     same: int = 0
     left_out: int = 0
     set_aside: int = 0
-    targets: set[str] = field(default_factory=set)
+    targets: set[str] = msgspec.field(default_factory=set)
     problems: tuple[Problem, ...] = ()
-    withdrawn: list[PostingFact] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
+    withdrawn: list[PostingFact] = msgspec.field(default_factory=list)
+    undone: list[str] = msgspec.field(default_factory=list)
 
     def add(self, plan: Plan) -> None:
         """Count a block's plan."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -75,18 +74,17 @@ class PlannedDelivery(msgspec.Struct, frozen=True):
     content: bytes
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct):
     """What a block of records leads to."""
 
-    versions: list[PlannedVersion] = field(default_factory=list)
-    postings: list[PlannedPosting] = field(default_factory=list)
-    deliveries: list[PlannedDelivery] = field(default_factory=list)
-    verdicts: list[tuple[Record, Verdict]] = field(default_factory=list)
-    set_aside: list[Record] = field(default_factory=list)
-    withdrawn: list[PostingFact] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
-    healed: list[str] = field(default_factory=list)
+    versions: list[PlannedVersion] = msgspec.field(default_factory=list)
+    postings: list[PlannedPosting] = msgspec.field(default_factory=list)
+    deliveries: list[PlannedDelivery] = msgspec.field(default_factory=list)
+    verdicts: list[tuple[Record, Verdict]] = msgspec.field(default_factory=list)
+    set_aside: list[Record] = msgspec.field(default_factory=list)
+    withdrawn: list[PostingFact] = msgspec.field(default_factory=list)
+    undone: list[str] = msgspec.field(default_factory=list)
+    healed: list[str] = msgspec.field(default_factory=list)
 
     def count(self, verdict: Verdict) -> int:
         """How many records came out so."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 from gateway.config import Config, RouteSpec, TargetSpec
 from gateway.config.asking import AskSpec, PrintSpec
@@ -18,8 +19,7 @@ from gateway.rendering import load as load_template
 from gateway.rendering.asking import Asking, load_asking
 
 
-@dataclass(frozen=True)
-class PreparedTarget:
+class PreparedTarget(msgspec.Struct, frozen=True):
     """One target of a route with its template and schema compiled."""
 
     spec: TargetSpec
@@ -37,8 +37,7 @@ class PreparedTarget:
         return int(getattr(self.template.settings, "pack", None) or 1)
 
 
-@dataclass(frozen=True)
-class PreparedRoute:
+class PreparedRoute(msgspec.Struct, frozen=True):
     """One route with its mapping, templates and schemas compiled.
 
     `configuration` changes with anything that could make the same bytes lead to another result.

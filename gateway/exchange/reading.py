@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from gateway.clock import monotonic
@@ -30,8 +31,7 @@ _TURN = 60.0
 """Seconds after which a source that has more pages waits for another turn."""
 
 
-@dataclass(frozen=True)
-class ReadResult:
+class ReadResult(msgspec.Struct, frozen=True):
     """What came of looking at one route's source."""
 
     route: str

@@ -8,10 +8,10 @@ ours is set aside with its problem.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, Row, func, select, update
 
@@ -38,16 +38,14 @@ UNANSWERED = "unanswered"
 """The reason of a posting that a person settled because no answer came: one that comes late still counts."""
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     """One answer as it was read, with what is needed to keep it for a person."""
 
     record: Record
     receipt: Receipt
 
 
-@dataclass(frozen=True)
-class _Said:
+class _Said(msgspec.Struct, frozen=True):
     """One answer about one posting: what it leads to, and what is told of it."""
 
     answer: _Answer
@@ -61,15 +59,14 @@ class _Said:
         return self.posting.state in _OPEN or self.posting.reason == UNANSWERED
 
 
-@dataclass
-class _Settled:
+class _Settled(msgspec.Struct):
     """What an answer led to."""
 
     changed: int = 0
     refused: str | None = None
-    again: set[str] = field(default_factory=set)
-    set_aside: list[Record] = field(default_factory=list)
-    healed: list[str] = field(default_factory=list)
+    again: set[str] = msgspec.field(default_factory=set)
+    set_aside: list[Record] = msgspec.field(default_factory=list)
+    healed: list[str] = msgspec.field(default_factory=list)
 
 
 def settle(

@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -98,21 +97,19 @@ def restore(file: Path, folder: Path, *, told: Told, clock: Clock | None = None)
             return restored.finish(file, own.routes | stored.routes, own.targets | stored.targets)
 
 
-@dataclass
-class _Verified:
+class _Verified(msgspec.Struct):
     """A backup that was read once; its ledger and the files of its site lie in the staging folder."""
 
     manifest: Manifest
     checked: Checked
 
 
-@dataclass
-class _Reading:
+class _Reading(msgspec.Struct):
     """Takes the ledger and the site's files out while a backup is compared, and looks into the stored bytes."""
 
     staging: Path
-    segments: dict[str, list[tuple[int, int, str]]] = field(default_factory=dict)
-    checking: dict[str, Spans] = field(default_factory=dict)
+    segments: dict[str, list[tuple[int, int, str]]] = msgspec.field(default_factory=dict)
+    checking: dict[str, Spans] = msgspec.field(default_factory=dict)
     parts: int = 0
 
     def take(self, name: str, size: int) -> Sink | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from gateway.clock import from_text, monotonic, to_text
@@ -55,8 +55,7 @@ def drain(site: Site, lease: LaneLease, *, budget: float = _BUDGET) -> DrainResu
     return Done()
 
 
-@dataclass(frozen=True)
-class _Full:
+class _Full(msgspec.Struct, frozen=True):
     """An exchange that has its contents."""
 
     id: str
@@ -64,8 +63,7 @@ class _Full:
     input_size: int
 
 
-@dataclass
-class _Excess:
+class _Excess(msgspec.Struct):
     """How much there is more than `keep_exchanges` and `keep_bytes` allow."""
 
     exchanges: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection, and_, false, or_, select
 
 from gateway.exchange.site import Site
@@ -17,8 +17,7 @@ _ANSWERED = ("confirmed", "warned", "already_there", "superseded")
 _SETTLED = ("delivered", "dropped")
 
 
-@dataclass(frozen=True)
-class Unsettled:
+class Unsettled(msgspec.Struct, frozen=True):
     """One thing of an exchange that waits for something: what it is, why it waits, the command to begin with."""
 
     exchange: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from sqlalchemy import or_, select, update
 
 from gateway.clock import to_text
@@ -28,8 +27,7 @@ OPEN = (*WAITS, "shipping")
 BATCH = 200
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """One delivery that is due."""
 
     id: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
+
+from msgspec.structs import replace
 
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config, RouteSpec, TargetSpec

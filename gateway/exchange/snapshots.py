@@ -7,10 +7,10 @@ input that is not whole to its end changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import msgspec
 from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, literal, null, select, update
 
@@ -28,8 +28,7 @@ _snapshot, _draft, _pending = tables.snapshot, tables.snapshot_draft, tables.pen
 _COUNTED = ("new", "changed", "same", "set_aside")
 
 
-@dataclass
-class Taken:
+class Taken(msgspec.Struct):
     """What became of the records of one input."""
 
     records: int = 0
@@ -43,13 +42,12 @@ class Taken:
         return {"records": self.records, "left_out": 0, **{name: getattr(self, name) for name in _COUNTED}}
 
 
-@dataclass
-class _Block:
+class _Block(msgspec.Struct):
     """What a block of records leads to."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    bad: list[Record] = field(default_factory=list)
-    healed: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    bad: list[Record] = msgspec.field(default_factory=list)
+    healed: list[str] = msgspec.field(default_factory=list)
 
 
 def draft_all(

@@ -9,8 +9,9 @@ What is heavy (lxml, pydantic) is imported when a name is first used, so that `i
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gateway.lazily import on_first_use
 
 if TYPE_CHECKING:
     from gateway.mapping.chunks import NotCuttable, Part
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
     from gateway.mapping.loading import Overrides, load
     from gateway.mapping.reader import Mapping, Reading
     from gateway.mapping.selftest import TestOutcome
-
-_HOMES = {
-    "NotCuttable": "chunks",
-    "Part": "chunks",
-    "Kept": "kept",
-    "Mapping": "reader",
-    "Overrides": "loading",
-    "Reading": "reader",
-    "TestOutcome": "selftest",
-    "Wholeness": "ending",
-    "load": "loading",
-    "schema": "language",
-    "wholeness": "ending",
-}
 
 __all__ = [
     "Kept",
@@ -49,11 +36,15 @@ __all__ = [
     "wholeness",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "chunks": ("NotCuttable", "Part"),
+        "ending": ("Wholeness", "wholeness"),
+        "kept": ("Kept",),
+        "language": ("schema",),
+        "loading": ("Overrides", "load"),
+        "reader": ("Mapping", "Reading"),
+        "selftest": ("TestOutcome",),
+    },
+)

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 from lxml import etree
 
 from gateway.mapping.encoding import Prolog
@@ -49,8 +49,7 @@ class NotCuttable(Exception):
     """The input is to be read the ordinary way."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """What stands around the records.
 
     start: the byte at which the first record begins. opening, closing: the tags of the ancestors, on one line.
@@ -66,16 +65,14 @@ class Frame:
     end_tag: bytes
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Some records of an input: their bytes, and at which byte of it they begin."""
 
     data: bytes
     start: int
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A stretch of bytes of an input that begins and ends between two records, if the part before it is sound."""
 
     start: int

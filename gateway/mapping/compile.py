@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
 
 from gateway.library import similar
 from gateway.mapping.complaints import Complaints
@@ -39,8 +40,7 @@ _WAYS = ("path", "first", "join", "sum", "value", "compute")
 _SAMPLE = datetime(2026, 12, 31, 23, 58, 59)  # noqa: DTZ001 - only tries a pattern
 
 
-@dataclass(frozen=True)
-class _Scope:
+class _Scope(msgspec.Struct, frozen=True):
     """What an expression may use: the paths of its level, fields before it, and fields of the record in a row."""
 
     plan: Plan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from gateway.diagnostics import Problem, Span
 from gateway.mapping.language import ENCODINGS
@@ -22,8 +23,7 @@ _ROOT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([^\s>\[]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Prolog:
+class Prolog(msgspec.Struct, frozen=True):
     """What the first bytes say.
 
     codec: Python's name of the encoding that the bytes are read with, None where it is not a known one.

@@ -13,11 +13,11 @@ The Python source uses nothing but local variables and its constants:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from gateway.library import similar
@@ -63,8 +63,7 @@ class BadExpression(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class Expression:
+class Expression(msgspec.Struct, frozen=True):
     """A compiled expression.
 
     names: the canonical fields that it uses; paths: the paths inside `text('…')` and `number('…')`.
@@ -79,7 +78,7 @@ class Expression:
     constants: Mapping[str, Any]
     gives: Kind
     what: str
-    call: Callable[..., Any] = field(repr=False, compare=False)
+    call: Callable[..., Any]
 
     def evaluate(self, fields: Mapping[str, Any], text: Callable[[str], str], value: str | None) -> Any:
         """Its value over nested canonical fields, a reader of paths, and the field's own text.
@@ -154,8 +153,7 @@ def _why(error: Exception, given: list[Any]) -> str:
     return "a text stands where a number is needed"
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """A piece of Python. solid: it is never None. codes: the closed list behind the field that it is."""
 
     code: str

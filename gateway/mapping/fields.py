@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -21,8 +20,7 @@ FieldType = Literal["text", "note", "number", "whole", "time", "yes/no", "countr
 Codes = type[StrEnum]
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One settable field. `codes` is the closed list behind a field of type `code`."""
 
     name: str
@@ -30,15 +28,14 @@ class Field:
     codes: Codes | None = None
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """The fields of a record, and the rows below it (such as `lines`).
 
     optional: the groups that are None where none of their fields has a value, such as `delivery`.
     """
 
     fields: Mapping[str, Field]
-    rows: Mapping[str, Level] = field(default_factory=dict)
+    rows: Mapping[str, Level] = msgspec.field(default_factory=dict)
     optional: frozenset[str] = frozenset()
 
     @property

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, get_type_hints
+
+import msgspec
 
 from gateway.mapping.numbers import read_number
 from gateway.mapping.places import read_country, read_currency
@@ -30,8 +31,7 @@ _KINDS: dict[Any, Kind] = {
 }
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """One entry of the registry.
 
     takes: the kinds of the arguments, the one before the bar or `is` first; a last one that may come again

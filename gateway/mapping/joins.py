@@ -9,11 +9,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Protocol
 
 from lxml import etree
+from msgspec.structs import replace
 
 from gateway.diagnostics import Span
 from gateway.errors import SourceProblems

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
+
+import msgspec
 
 from gateway import library, yamlfile
 from gateway.diagnostics import Problem, Span
@@ -13,15 +14,14 @@ from gateway.mapping.lookups import lookup_key
 from gateway.yamlfile import Location, YamlFile
 
 
-@dataclass
-class Layers:
+class Layers(msgspec.Struct):
     """The merged data, the place of each part, and the texts of all files that took part."""
 
     path: str
-    data: dict[str, Any] = field(default_factory=dict)
-    spans: dict[Location, Span] = field(default_factory=dict)
-    keys: dict[Location, Span] = field(default_factory=dict)
-    texts: list[str] = field(default_factory=list)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    spans: dict[Location, Span] = msgspec.field(default_factory=dict)
+    keys: dict[Location, Span] = msgspec.field(default_factory=dict)
+    texts: list[str] = msgspec.field(default_factory=list)
 
     def span(self, location: Location, *, key: bool = False) -> Span | None:
         """The place of a part or of its key; of the nearest part above where it does not exist itself."""

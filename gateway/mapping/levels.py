@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from gateway.diagnostics import Span
 from gateway.mapping.convert import folded
@@ -19,8 +20,7 @@ Warn = Callable[[Unreadable], None]
 Read = Callable[[Slots, Values, Warn], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """How a value is read from paths, as data: `FieldReader.read` does it, and a faster reader is written from it.
 
     way: `path`, `first` or `join` over the `slots`; separator: between joined parts.
@@ -39,8 +39,7 @@ class Recipe:
     test: Test | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldReader:
+class FieldReader(msgspec.Struct, frozen=True):
     """One field: where its value goes, how it is read, and where in the mapping it stands.
 
     slots: the paths that its value may come from, for the place of a problem.
@@ -63,8 +62,7 @@ class FieldReader:
     span: Span | None
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """A kind of rows: where they are, which of them count, and their fields."""
 
     each: int
@@ -73,8 +71,7 @@ class Block:
     span: Span | None
 
 
-@dataclass(frozen=True)
-class Test:
+class Test(msgspec.Struct, frozen=True):
     """A condition (or another expression), bound to the plan of its level.
 
     getters: the raw text of each of its paths; numbers: the slots of the paths, for the place of a problem.
@@ -83,7 +80,7 @@ class Test:
 
     condition: Expression
     getters: Mapping[str, Callable[[Slots], str | None]]
-    numbers: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, int] = msgspec.field(default_factory=dict)
     outer: frozenset[str] = frozenset()
     handed: int | None = None
 
@@ -125,8 +122,7 @@ def _with_outer(values: Values, record: Values, outer: frozenset[str]) -> Values
     return both
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """Something unreadable, with what is needed to find its place again."""
 
     unreadable: Unreadable
@@ -138,13 +134,12 @@ class Trouble:
     warning: bool = False
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(msgspec.Struct):
     """What happened while one record was read: troubles, and the rows with their slots, for findings."""
 
-    troubles: list[Trouble] = field(default_factory=list)
-    rows: dict[str, list[tuple[LevelReader, Slots]]] = field(default_factory=dict)
-    slots: Slots = field(default_factory=list)
+    troubles: list[Trouble] = msgspec.field(default_factory=list)
+    rows: dict[str, list[tuple[LevelReader, Slots]]] = msgspec.field(default_factory=dict)
+    slots: Slots = msgspec.field(default_factory=list)
 
 
 class LevelReader:

@@ -16,12 +16,12 @@ from gateway.errors import ProblemsFound
 from gateway.library import similar
 from gateway.mapping.compile import Compiler
 from gateway.mapping.complaints import Complaints
+from gateway.mapping.expectations import PROBLEMS, SelfTest, golden_of
 from gateway.mapping.fields import Level, level_of
 from gateway.mapping.language import MappingModel, TestModel
 from gateway.mapping.layers import Layers, read_layers
 from gateway.mapping.lookups import INCLUDE, lookup_key
 from gateway.mapping.reader import Mapping
-from gateway.mapping.selftest import PROBLEMS, SelfTest, golden_of
 from gateway.mapping.settings import settle
 from gateway.mapping.source_spec import source_spec
 from gateway.mapping.tables import read_table

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from lxml import etree
 
 from gateway.mapping.names import element_name
@@ -41,8 +41,7 @@ class BadPath(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A compiled path, relative to an element.
 
     simple: the child names where the path is nothing but these (then a plan finds it in its one scan).

@@ -25,7 +25,8 @@ from gateway.mapping.sources import Line, Records, SourceSpec, examine, parts_of
 from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from gateway.mapping.selftest import SelfTest, TestOutcome
+    from gateway.mapping.expectations import SelfTest
+    from gateway.mapping.selftest import TestOutcome
 
 
 WORTH_WRITING = 8

@@ -3,60 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway import library
 from gateway.diagnostics import Problem, Span, one_line
 from gateway.documents import Document
 from gateway.errors import ProblemsFound
 from gateway.mapping.convert import read_yes_no
+from gateway.mapping.expectations import PROBLEMS, SelfTest
 from gateway.mapping.numbers import read_number
 from gateway.mapping.tracing import Traced, behind, trace
 from gateway.mapping.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from gateway.mapping.language import TestModel
     from gateway.mapping.reader import Mapping as LoadedMapping
     from gateway.mapping.reader import Reading
-
-PROBLEMS = "problems"
-"""The key under `expect:` that lists problem codes instead of naming a field."""
 
 _STEP = re.compile(r"([^.\[\]]+)|\[([1-9][0-9]*)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Golden:
-    """The file that a record must be written as, and the template with what it is bound to."""
-
-    file: str
-    template: str
-    settings: Mapping[str, Any]
-    lookups: Mapping[str, Mapping[str, str]]
-    span: Span | None
-
-
-@dataclass(frozen=True, slots=True)
-class SelfTest:
-    """One test, with the places of its parts in the mapping file."""
-
-    name: str
-    given: str
-    expect: Mapping[str, Any]
-    span: Span | None
-    given_span: Span | None
-    expect_spans: Mapping[str, Span | None]
-    golden: Golden | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """One expectation that does not hold, and where the value that is there comes from.
 
     at: the expectation; mapped, path, source: the mapping's line, its path, and the place in the sample.
@@ -71,8 +45,7 @@ class Difference:
     source: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TestOutcome:
+class TestOutcome(msgspec.Struct, frozen=True):
     """Whether a test passed, and what differs where it did not. given: its sample and the number of the record."""
 
     __test__ = False
@@ -83,17 +56,6 @@ class TestOutcome:
     span: Span | None = None
     differences: tuple[Difference, ...] = ()
     given: str = ""
-
-
-def golden_of(test: TestModel, span: Span | None) -> Golden | None:
-    """The golden file of a test as it stands in the mapping."""
-    if test.golden is None:
-        return None
-    lookups = {
-        name: {key: code for key, code in rows.items() if code is not None}
-        for name, rows in test.golden.lookups.items()
-    }
-    return Golden(test.golden.file, test.golden.template, test.golden.settings, lookups, span)
 
 
 def run(mapping: LoadedMapping, tests: Sequence[SelfTest], root: Path | None) -> list[TestOutcome]:

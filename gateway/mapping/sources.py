@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from hashlib import sha256
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import msgspec
 from lxml import etree
+from msgspec.structs import replace
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import SourceProblems
@@ -45,8 +46,7 @@ _NO_DOCTYPE = "export without a DOCTYPE; it can hide entities that read files or
 _CHUNK = 64 << 10
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """Elements of another part of the same input, joined to each record as children named `name`.
 
     Those at `record` are taken whose text at `key` is the record's text at `equals`. into: the elements of the
@@ -61,8 +61,7 @@ class Section:
     needed: bool
 
 
-@dataclass(frozen=True)
-class SourceSpec:
+class SourceSpec(msgspec.Struct, frozen=True):
     """Where the records are: one or several paths from the root; the first one that occurs is taken.
 
     header (CSV): whether the first line is one, or the names of the columns. group (CSV): the column whose equal
@@ -78,7 +77,7 @@ class SourceSpec:
     quote: str = '"'
     header: bool | tuple[str, ...] = True
     group: str | None = None
-    namespaces: Mapping[str, str] = field(default_factory=dict)
+    namespaces: Mapping[str, str] = msgspec.field(default_factory=dict)
     sections: tuple[Section, ...] = ()
     split: str | None = None
 

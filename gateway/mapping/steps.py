@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _NAME = r"[^\W\d][\w.-]*"
 _STEP = re.compile(rf"({_NAME})(?:\[\s*({_NAME}(?:/{_NAME})*)\s*=\s*(?:'([^']*)'|\"([^\"]*)\")\s*\])?")
@@ -12,8 +13,7 @@ Telling = tuple[tuple[str, ...], str]
 """A child that tells elements of one name apart, and the text that it must have."""
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True):
     """Child names, with a test on some of them.
 
     tells: per name None, or the test of `[CHILD='text']`.

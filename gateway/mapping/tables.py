@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gateway import library, yamlfile
 from gateway.diagnostics import Problem, Span
@@ -19,8 +20,7 @@ from gateway.mapping.language import RatesModel, TableModel
 VAT_RATES = "shared/vat_rates"
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A shared lookup table: its rows, and the text of its file."""
 
     rows: Mapping[str, str]

@@ -6,9 +6,10 @@ It reads the record once more in the way that words problems, so it is slow and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from gateway.diagnostics import Span
 from gateway.errors import ProblemsFound
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 _WAYS = ("path", "first", "join", "sum", "value")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """What one path of a field leads to; `raw` is None where it leads nowhere, `place` is in the input."""
 
     path: str
@@ -37,8 +37,7 @@ class Hit:
     place: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class TableStep:
+class TableStep(msgspec.Struct, frozen=True):
     """The row of a lookup that a text met: its key as written, and its place where a file has it."""
 
     table: str
@@ -47,8 +46,7 @@ class TableStep:
     place: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(msgspec.Struct, frozen=True):
     """How one canonical field of a record was read.
 
     mapped: where the mapping has it. way: `path`, `first`, `join`, `sum`, `value` or another key of the language.
@@ -90,8 +88,7 @@ class Traced:
         return self.type if self.way == "path" else f"{self.way}, {self.type}"
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The texts of a mapping behind its compiled form: what each field says, and the rows of its lookups."""
 
     layers: Layers

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from gateway.documents import Offer
 from gateway.library import similar
@@ -25,8 +26,7 @@ _SEEN: Mapping[str, Field] = {
 _SETTABLE = {name: each for name, each in level_of(Offer).fields.items() if name != "sku"}
 
 
-@dataclass(frozen=True)
-class BadRule:
+class BadRule(msgspec.Struct, frozen=True):
     """One rule that does not compile: its place below `rules:`, and what to do."""
 
     place: tuple[str, ...]

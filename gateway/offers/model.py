@@ -86,3 +86,14 @@ class RuleTestModel(_Strict):
     expect: dict[str, Any] | Literal["left out"] = Field(
         description="fields of the offer and their values, or `left out`"
     )
+
+
+class StateModel(BaseModel):
+    """One rule: where the condition holds, the shop's order is in this state."""
+
+    model_config = ConfigDict(
+        defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True
+    )
+
+    when: str | None = Field(default=None, description="a condition over its fields; without it always")
+    state: str = Field(alias="is", min_length=1, description="the shop's name of it, such as `Vyřízena`")

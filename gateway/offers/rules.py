@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any, Literal
+
+import msgspec
 
 from gateway.documents import LevelPrice, Offer, Price, PriceBasis, Product, ProductPrice, StockLevel, with_both
 from gateway.mapping.expressions import BadExpression, Expression
@@ -31,15 +32,13 @@ class CannotWorkOut(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(msgspec.Struct, frozen=True):
     """The target is not told of the code, and why."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """All that the catalogue knows of one code. What a complete input lacked stands apart and is no pieces."""
 
     sku: str
@@ -55,8 +54,7 @@ class Known:
         return not (self.products or self.stock) and bool(self.gone_products or self.gone_stock)
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The compiled rules of a target (gateway.offers.model says what each means)."""
 
     warehouses: tuple[str, ...] = ()
@@ -69,9 +67,9 @@ class Rules:
     currency: str | None = None
     round_to: Decimal | None = None
     markup: Expression | None = None
-    conditions: Mapping[str, Expression] = field(default_factory=dict)
-    fields: Mapping[str, Expression] = field(default_factory=dict)
-    readers: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Expression] = msgspec.field(default_factory=dict)
+    fields: Mapping[str, Expression] = msgspec.field(default_factory=dict)
+    readers: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     def work_out(self, known: Known) -> Offer | LeftOut:
         """The offer. Raises CannotWorkOut where a rule does not fit the values."""

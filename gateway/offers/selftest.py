@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.documents import KINDS, Product, ProductPrice, StockLevel
 from gateway.mapping.convert import reader_of
@@ -15,8 +16,7 @@ from gateway.offers.model import RuleTestModel
 from gateway.offers.rules import CannotWorkOut, Known, LeftOut, Rules
 
 
-@dataclass(frozen=True)
-class RuleTest:
+class RuleTest(msgspec.Struct, frozen=True):
     """One example, read."""
 
     name: str
@@ -24,8 +24,7 @@ class RuleTest:
     expect: Mapping[str, Any] | None  # None: it is left out
 
 
-@dataclass(frozen=True)
-class RuleTestOutcome:
+class RuleTestOutcome(msgspec.Struct, frozen=True):
     """How an example ended: `differences` are sentences, none where it passed."""
 
     name: str

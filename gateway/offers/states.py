@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
-from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.documents import OrderState
 from gateway.mapping.expressions import BadExpression, Expression, compile_expression
 from gateway.mapping.fields import level_of
 from gateway.mapping.unreadable import Unreadable
 from gateway.offers.compiling import BadRule, BadRules
+from gateway.offers.model import StateModel
 from gateway.offers.rules import CannotWorkOut
 
 
-class StateModel(BaseModel):
-    """One rule: where the condition holds, the shop's order is in this state."""
-
-    model_config = ConfigDict(
-        defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True
-    )
-
-    when: str | None = Field(default=None, description="a condition over its fields; without it always")
-    state: str = Field(alias="is", min_length=1, description="the shop's name of it, such as `Vyřízena`")
-
-
-@dataclass(frozen=True)
-class States:
+class States(msgspec.Struct, frozen=True):
     """Compiled rules, in their order."""
 
     rules: tuple[tuple[Expression | None, str], ...]

@@ -5,9 +5,9 @@ What is imported here is cheap; Jinja and lxml are loaded when the first templat
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gateway.lazily import on_first_use
 from gateway.rendering.identity import Identity
 
 if TYPE_CHECKING:
@@ -15,20 +15,13 @@ if TYPE_CHECKING:
     from gateway.rendering.schema import Schema, load_schema
     from gateway.rendering.template import Rendered, Template, check, load
 
-_HOMES = {
-    "RecordProblems": "desk",
-    "Rendered": "template",
-    "Schema": "schema",
-    "Template": "template",
-    "check": "template",
-    "load": "template",
-    "load_schema": "schema",
-}
-
 __all__ = ["Identity", "RecordProblems", "Rendered", "Schema", "Template", "check", "load", "load_schema"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "desk": ("RecordProblems",),
+        "schema": ("Schema", "load_schema"),
+        "template": ("Rendered", "Template", "check", "load"),
+    },
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -35,8 +34,7 @@ class _Paths(msgspec.Struct, forbid_unknown_fields=True):
     file: str = "/.."
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What an answer says of itself. count: of its records. stamp: the program's time of it, as it writes it."""
 
     count: int

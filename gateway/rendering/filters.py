@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date as day_type
 from datetime import datetime
 from decimal import Decimal
@@ -32,8 +31,7 @@ from gateway.rendering.user_fields import filled as filled_of
 _TEXTS = {str, type(None)}
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """One filter.
 
     takes: the types of value it works on; gives: the type of its result, item: of each one of several; optional:

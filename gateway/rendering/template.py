@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import InvalidOperation
 from functools import cache, cached_property, partial
 from hashlib import sha256
@@ -219,12 +218,11 @@ def check(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]
         return error.problems
 
 
-@dataclass(frozen=True)
-class Trees:
+class Trees(msgspec.Struct, frozen=True):
     """What was parsed and compiled to be checked, by path and text: templates share their envelopes."""
 
-    parsed: dict[tuple[str, str], nodes.Template] = field(default_factory=dict)
-    generated: dict[tuple[str, str], list[Problem]] = field(default_factory=dict)
+    parsed: dict[tuple[str, str], nodes.Template] = msgspec.field(default_factory=dict)
+    generated: dict[tuple[str, str], list[Problem]] = msgspec.field(default_factory=dict)
 
 
 class Draft:

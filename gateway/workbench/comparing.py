@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.errors import SourceProblems
@@ -16,8 +17,7 @@ from gateway.workbench.flat import flat
 Verdict = Literal["changed", "breaks", "heals", "other problems", "gone", "new"]
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     """A record that the two mappings read differently. `fields`: (field, old value, new value)."""
 
     record: str
@@ -26,8 +26,7 @@ class Compared:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """One sample: its records, and those that differ; `unread`: why one of the mappings cannot read it."""
 
     sample: str
@@ -41,8 +40,7 @@ class Comparison:
         return not self.differing and not self.unread
 
 
-@dataclass(frozen=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     name: str
     position: int
     fields: dict[str, str] | None

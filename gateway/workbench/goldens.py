@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway import library
 from gateway.diagnostics import Problem, has_errors
 from gateway.documents import KINDS, Document
 from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, TestOutcome
-from gateway.mapping.selftest import Golden, SelfTest, locate, run_one, sample_reading, tests_of
+from gateway.mapping.expectations import Golden, SelfTest
+from gateway.mapping.selftest import locate, run_one, sample_reading, tests_of
 from gateway.rendering import Identity, Schema, Template, load_schema
 from gateway.rendering import load as load_template
 
 _SHOWN = 40
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What a test's record is written as today, beside what its golden file says.
 
     stored: None where the file is not there yet. path: where it is, or belongs.
@@ -50,8 +52,7 @@ class Written:
         self.path.write_bytes(self.written.encode(self.encoding, "xmlcharrefreplace"))
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """The outcome of one test with that of its golden file, where it has one and could be written."""
 
     outcome: TestOutcome

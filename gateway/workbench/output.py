@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document, Product
@@ -14,8 +15,7 @@ from gateway.rendering import Schema, Template
 from gateway.workbench.goldens import write_document
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """What a sample is written as. refused: of each record that is not written its name and the first problem."""
 
     records: int

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gateway import library, yamlfile
@@ -106,8 +106,7 @@ class PlatformModel(_Strict):
         return any(row.mapping or row.template for row in self.travels)
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(msgspec.Struct, frozen=True):
     """One platform by the name of its folder; `drafted`: the site has a mapping of it where none ships."""
 
     id: str
@@ -298,8 +297,7 @@ def _table_of_all(known: list[Platform]) -> str:
     return "\n".join(rows)
 
 
-@dataclass(frozen=True)
-class _TableOfOne:
+class _TableOfOne(msgspec.Struct, frozen=True):
     model: PlatformModel
 
     def __call__(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gateway.diagnostics import Problem
 from gateway.documents import Document
@@ -14,8 +15,7 @@ from gateway.mapping.tracing import Rules, Traced, trace
 from gateway.workbench.flat import flat
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(msgspec.Struct, frozen=True):
     """A record as a mapping reads it. `document` is None where `problems` stand against it."""
 
     name: str

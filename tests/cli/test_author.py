@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import library
 from gateway.diagnostics.explain import explanations

@@ -20,10 +20,11 @@ from gateway.config.model import (
     TargetModel,
     ToModel,
 )
-from gateway.config.wording import ENDPOINT_TYPES, options_of
+from gateway.config.wording import options_of
 from gateway.endpoints import AfterWork, Dropoff
 from gateway.endpoints.ftp import FtpOptions, port_of
 from gateway.endpoints.local import LocalOptions
+from gateway.endpoints.options import TYPES, options_type
 from gateway.errors import ConfigError
 from tests.config.conftest import Written
 
@@ -227,7 +228,7 @@ MODELS: list[type[BaseModel]] = [
     FromModel,
     ToModel,
     RouteModel,
-    *ENDPOINT_TYPES.values(),
+    *(options_type(name) for name in TYPES),
 ]
 OPTIONS = [(model, name) for model in MODELS for name in options_of(model)]
 

@@ -362,9 +362,9 @@ UNREADABLE = {
 def test_a_fault_of_the_root_file_is_shown_at_its_place(
     changed: Change, old: str, new: str, expected: str
 ) -> None:
-    from gateway.config.wording import ENDPOINT_TYPES
+    from gateway.endpoints.options import TYPES
 
-    others = "".join(f" or `type: {name}`" for name in ENDPOINT_TYPES if name != "local")
+    others = "".join(f" or `type: {name}`" for name in TYPES if name != "local")
     assert changed(old, new).refused() == text(expected).replace("TYPES", others)
 
 

@@ -94,6 +94,14 @@ def test_a_secret_stands_in_no_repr_of_the_configuration(written: Written, refer
     assert SECRET not in repr(config.routes["shop"].to[0])
 
 
+def test_the_addresses_of_who_is_told_stand_in_no_repr_of_the_configuration(written: Written) -> None:
+    config = written.write(f"{GOOD}\nalerts: {{notify: 'mailto://jana:hunter2@example.cz'}}\n").load()
+    assert config.alerts is not None
+    assert "hunter2" in config.alerts.notify[0]
+    assert "hunter2" not in repr(config)
+    assert repr(config.alerts) == "AlertSpec(name='gateway', 1 hidden)"
+
+
 def test_a_secret_stands_in_no_traceback(written: Written) -> None:
     written.write(GOOD.replace("host: ftp.example.cz, ", ""))
     with pytest.raises(ConfigError) as caught:

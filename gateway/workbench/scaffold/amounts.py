@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.workbench.scaffold.guess import holds
 from gateway.workbench.scaffold.survey import Block, Leaf, text_at, words_of
@@ -47,8 +49,7 @@ _MANY = 500
 """From here on whole amounts are taken for those of a currency without small coins."""
 
 
-@dataclass(frozen=True)
-class Amount:
+class Amount(msgspec.Struct, frozen=True):
     """A leaf that holds numbers. basis: as its name says; None where it says nothing."""
 
     leaf: Leaf
@@ -62,8 +63,7 @@ class Amount:
         return self.leaf.path
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """What is paid besides the rows: shipping, a fee, a discount. amounts: one of each record, signed.
 
     each, when, path: the block of rows that it becomes; `negated` where the shop writes what it takes off as a
@@ -80,16 +80,14 @@ class Charge:
     tax: str = ""
 
 
-@dataclass(frozen=True)
-class Presumed:
+class Presumed(msgspec.Struct, frozen=True):
     """A VAT rate that the sample does not have: the expression that gives it, and what it is in each record."""
 
     expression: str
     rates: tuple[Decimal | None, ...]
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True):
     """The reading of the prices that adds up best. `matched` of `records` add up to `total`.
 
     sums: what the rows and charges of each record add up to. outside: charges that `total` does not have in it.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.mapping.convert import read_yes_no
 from gateway.mapping.unreadable import Unreadable
@@ -48,8 +50,7 @@ _SHOWN_WORDS = 30
 _PLACES = {"number": "NUMBER", "ordered_at": "DATE", "billing.name": "NAME"}
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A mapping before it is written down.
 
     lines: its blocks of rows. missing: what the document needs and the sample does not have. unmapped: the paths
@@ -64,7 +65,7 @@ class Draft:
     missing: tuple[str, ...]
     unmapped: tuple[tuple[str, str], ...]
     withdrawn: tuple[str, ...] = ()
-    fit: Fit | None = field(default=None)
+    fit: Fit | None = msgspec.field(default=None)
 
     def without(self, fields: Sequence[str]) -> Draft:
         """The draft without some guesses that the sample refuted; `lines.total.net` is one of the rows."""

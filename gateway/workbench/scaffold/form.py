@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.workbench.scaffold.guess import Guess, Rows
 from gateway.workbench.scaffold.survey import Survey
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """How a draft is written and tried.
 
     fields: the groups of fields in their order; apart: those with an empty line before them. held: places for

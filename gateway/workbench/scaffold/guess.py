@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from gateway.workbench.scaffold.survey import Leaf
 from gateway.workbench.scaffold.vocabulary import GENERIC
@@ -14,8 +15,7 @@ _CLEAR = 0.5
 _LONG = 6
 
 
-@dataclass(frozen=True)
-class Guess:
+class Guess(msgspec.Struct, frozen=True):
     """A field of a mapping. `rule` is a path, or the long form; `used` are the paths that it reads."""
 
     field: str
@@ -26,8 +26,7 @@ class Guess:
     used: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """A block of rows. block: what of the document they are, such as `lines`."""
 
     each: str
@@ -38,12 +37,11 @@ class Rows:
     block: str = "lines"
 
 
-@dataclass
-class Tables:
+class Tables(msgspec.Struct):
     """The lookups that guesses need: name → (the shop's word → code), with `else` as its last row."""
 
-    rows: dict[str, dict[str, str]] = field(default_factory=dict)
-    doubts: dict[str, list[str]] = field(default_factory=dict)
+    rows: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    doubts: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
 
 def strength(leaf: Leaf, names: Sequence[str]) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from gateway.workbench.scaffold.guess import Guess, strength, sureness
 from gateway.workbench.scaffold.survey import Leaf
@@ -35,8 +36,7 @@ _DEEPEST = 2
 _WRAPPERS = frozenset({"header", "order", "info", "details", "general", "basic"})
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A leaf as a part of a party. `clear`: the name or a parent says whose it is."""
 
     side: Side

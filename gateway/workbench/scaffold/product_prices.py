@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from gateway.workbench.scaffold.amounts import RATES as USUAL_RATES
 from gateway.workbench.scaffold.amounts import Basis, basis_of
@@ -18,8 +19,7 @@ _CENTS = Decimal("0.02")
 _HUNDRED = Decimal(100)
 
 
-@dataclass(frozen=True)
-class Priced:
+class Priced(msgspec.Struct, frozen=True):
     """A leaf that holds prices. level: empty for the plain selling price; basis: None where nothing says it."""
 
     leaf: Leaf
@@ -29,8 +29,7 @@ class Priced:
     numbers: tuple[Decimal | None, ...]
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(msgspec.Struct, frozen=True):
     """One price without and with VAT; matched: in how many records the rate leads from one to the other."""
 
     net: Leaf | None

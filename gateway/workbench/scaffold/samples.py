@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from lxml import etree
+from msgspec.structs import replace
 
 from gateway import yamlfile
 from gateway.diagnostics import Problem, Span
@@ -25,8 +26,7 @@ _RECORD_PATHS = {"product": product_path}
 """How records are found that are no orders."""
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """A sample taken apart, and the `source:` that reads it."""
 
     survey: Survey

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.mapping.paths import Element, local_name
 from gateway.workbench.scaffold.vocabulary import LINE, LINES, ORDER_NAMES, ROW_COLUMNS
@@ -16,8 +17,7 @@ _MOST_OF_IT = 0.8
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """An element (or attribute) with a text, by its path from the record or row.
 
     values: its text in each record or row, empty where it is absent or empty. keys: the names of the path, each
@@ -44,8 +44,7 @@ class Leaf:
         return "".join(self.keys)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """Rows within a record: `each` is their path; `rows` holds the elements of each record."""
 
     each: str
@@ -54,8 +53,7 @@ class Block:
     repeated: bool
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """A sample taken apart. `record` are the names from the root to one record."""
 
     record: tuple[str, ...]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import msgspec
 
 from gateway.documents import Document
 from gateway.mapping import Reading, load
@@ -27,8 +28,7 @@ DRAFTED = tuple(_DRAFTS)
 """The kinds of documents that fields are guessed for."""
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(msgspec.Struct, frozen=True):
     """The first mapping of a platform. good: records that are read whole; bad: the codes against the others."""
 
     text: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
+
+import msgspec
 
 from gateway.diagnostics import plural
 from gateway.workbench.scaffold.draft import Draft
@@ -18,8 +19,7 @@ _BARE = re.compile(r"[A-Za-z_./][\w@./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~"})
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What a record of the sample is read as today, as a test of the mapping."""
 
     name: str
@@ -27,8 +27,7 @@ class Expectation:
     expect: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """What stands above a draft. `source` are the lines of `source:` as a flow table."""
 
     modeline: str

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway import library
 from gateway.errors import UsageError
@@ -20,8 +22,7 @@ _MASK = re.compile(r"[*?]|\.(?:xml|json|csv|zip|gz|pdf)$", re.IGNORECASE)
 _IMPLICIT = 990
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """One place. Which parts it has depends on its kind.
 
     name: of an endpoint or target that is there. folder: on that endpoint or server. path: of a folder of this

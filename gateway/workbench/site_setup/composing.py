@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.endpoints.api_description import PLACEHOLDER, load_description
 from gateway.errors import UsageError
@@ -21,8 +23,7 @@ from gateway.workbench.site_setup.yaml_text import line, said_by, scalar
 _SUFFIX = {"local": "folder", "ftp": "ftp", "sftp": "sftp", "http": "feed", "api": "api", "mserver": "server"}
 
 
-@dataclass(frozen=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end of the way: the endpoint there, and the target where it is one that is there already.
 
     endpoint: None for a drop folder. wanted: the endpoint that must be made for it.
@@ -34,8 +35,7 @@ class End:
     is_service: bool = False
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(msgspec.Struct, frozen=True):
     """Both ends of a wish, with everything that is to be made for them."""
 
     source: End

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gateway.clock import SystemClock
 from gateway.endpoints.api_description import PLACEHOLDER, ApiModel, load_description
@@ -18,13 +19,12 @@ from gateway.workbench.site_setup.secret_files import Secret
 from gateway.workbench.site_setup.yaml_text import line, said_by, scalar
 
 if TYPE_CHECKING:
-    from gateway.endpoints import AnyOptions
+    from gateway.endpoints.options import AnyOptions
 
 _TYPE_OF = {"local": "local", "ftp": "ftp", "sftp": "sftp", "http": "http", "api": "api", "mserver": "mserver"}
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """An endpoint that is to be written: where it is, what for, whose API it speaks, whose books it keeps.
 
     in_site: whether it is a target, whose folder the gateway makes where it is missing.

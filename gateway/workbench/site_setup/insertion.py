@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway import yamlfile
 from gateway.errors import GatewayError, ProblemsFound
@@ -34,8 +35,7 @@ class CannotInsert(GatewayError):
         super().__init__(why)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A new member `name` of the block at `block`, such as ("routes",).
 
     lines: its text, the line with the name and comments above it included, indented by two blanks a level.

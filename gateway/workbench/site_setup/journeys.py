@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from gateway import library, yamlfile
 from gateway.errors import ProblemsFound, UsageError
@@ -28,8 +29,7 @@ _FROM_POHODA = {
 _KINDS_OUT = {"orders out": "order", "products out": "product", "stock out": "stock"}
 
 
-@dataclass(frozen=True)
-class Journey:
+class Journey(msgspec.Struct, frozen=True):
     """One row of a platform: what travels together, by which files. words: those that name it for `--what`."""
 
     platform: Platform

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.workbench.site_setup.insertion import Entry
 from gateway.workbench.site_setup.wishes import Wish
@@ -12,8 +13,7 @@ from gateway.workbench.site_setup.yaml_text import flow, line, said_by, scalar
 SWITCHED_OFF = "delete this line once `gateway status` shows what you expect"
 
 
-@dataclass(frozen=True)
-class Followed:
+class Followed(msgspec.Struct, frozen=True):
     """The names that a route speaks of. endpoint: it takes its inputs from, none = its drop folder.
 
     asked: the target whose program is asked, with the template of the request. listing: of an API.

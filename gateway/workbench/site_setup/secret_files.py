@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from gateway.store.files import write_durably
 
@@ -14,8 +15,7 @@ FOLDER = "secrets"
 _PRIVATE = 0o700
 
 
-@dataclass(frozen=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """One secret of an endpoint: the option that holds it, and what it is for people.
 
     value: where it was in what somebody gave, such as the address of a feed.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from gateway import yamlfile
 from gateway.errors import ProblemsFound
@@ -15,23 +16,21 @@ from gateway.workbench.site_setup.addresses import Accounting
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.endpoints import AnyOptions
+    from gateway.endpoints.options import AnyOptions
 
 SINGLE = "main"
 """How the gateway calls the only merchant of a site."""
 
 
-@dataclass(frozen=True)
-class Merchant:
+class Merchant(msgspec.Struct, frozen=True):
     """One merchant as it stands there. targets: those that its routes can name, as they are written."""
 
     name: str
     company_id: str | None
-    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    targets: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A site as it stands. routes: as they are written; endpoints: checked."""
 
     config: Path

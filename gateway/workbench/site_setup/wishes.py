@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from gateway.workbench.site_setup.addresses import Accounting, Address
 from gateway.workbench.site_setup.journeys import Journey
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """A route that somebody wants.
 
     mapping: the one that was named, else empty. files: the masks of the inputs, none = as the format says.
