@@ -343,7 +343,7 @@ def _missing(field: str) -> Finding:
 
 def has_errors(findings: Sequence[Finding]) -> bool:
     """Whether one of the findings keeps the document from being built."""
-    return any(finding.level == "error" for finding in findings)
+    return bool(findings) and any(finding.level == "error" for finding in findings)
 
 
 def missing(values: Mapping[str, Any], needed: Sequence[str]) -> list[Finding]:
@@ -353,8 +353,7 @@ def missing(values: Mapping[str, Any], needed: Sequence[str]) -> list[Finding]:
 
 def customer(values: Mapping[str, Any] | None, findings: list[Finding], *, whole: str) -> Party | None:
     """Who buys; None with a finding where the order or invoice (`whole`) names nobody."""
-    given = values is not None and any(value is not None for value in values.values())
-    party = Party(**values) if given and values is not None else None
+    party = Party(**values) if values else None
     if party is None or not party.names_somebody():
         findings.append(
             Finding(

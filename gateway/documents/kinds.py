@@ -45,6 +45,7 @@ Document = (
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _MISSING = object()
+_CANCELLABLE = (Order, Invoice)
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -242,7 +243,7 @@ KINDS: Mapping[str, Kind] = {
 
 def is_cancelled(document: Document) -> bool:
     """Whether its source says that it counts no more. The state of a cancelled order is news like any other."""
-    return isinstance(document, Order | Invoice) and document.cancelled
+    return isinstance(document, _CANCELLABLE) and document.cancelled
 
 
 def encode(document: Document) -> bytes:

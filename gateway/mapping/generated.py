@@ -198,6 +198,8 @@ class _Level:
     def _folded(self, recipe: Recipe, raw: str) -> str:
         """The expression of a text with its white space in order."""
         if recipe.fold is folded:
+            if recipe.way == "join" and folded(between := f"-{recipe.separator}-") == between:
+                return raw  # its parts are in order
             return f"' '.join({raw}.split())"
         return f"{self._script.constant('fold', recipe.fold)}({raw})"
 
@@ -230,8 +232,8 @@ class _Level:
         chosen = script.name("r")
         if recipe.way == "join":
             parts = [self._raw(slot) for slot in recipe.slots]
-            texts = ", ".join(f"' '.join({part}.split()) if {part} else ''" for part in parts)
-            script.write(f"{chosen} = {recipe.separator!r}.join([t for t in ({texts},) if t])")
+            texts = ", ".join(f"{part} and ' '.join({part}.split())" for part in parts)
+            script.write(f"{chosen} = {recipe.separator!r}.join(filter(None, ({texts},)))")
             return chosen
         blank = f"not {chosen} or {chosen}.isspace()"
         if recipe.empty:

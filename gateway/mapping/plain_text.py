@@ -16,6 +16,7 @@ _CODECS = {
 }
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _BEYOND = re.compile(b"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
+_OPENING = ord("<")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _FORM = r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));"
 _REFERENCE, REFERENCE_BYTES = re.compile(_FORM), re.compile(_FORM.encode())
@@ -60,14 +61,14 @@ def plain_text(data: bytes, codec: str, end_tag: bytes) -> tuple[str, str | byte
 
 def resolved(texts: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """Texts with the characters that their references stand for."""
-    return tuple(_REFERENCE.sub(character_of, text) if text and "&" in text else text for text in texts)
+    return tuple([_REFERENCE.sub(character_of, text) if text and "&" in text else text for text in texts])
 
 
 def _without_marks(data: bytes, end_tag: bytes) -> Iterable[bytes]:
     """The pieces between comments and CDATA sections, and what is in the latter as text."""
     at = begin = 0
     while (begin := data.find(b"!", begin)) >= 0:
-        if data[begin - 1 : begin] != b"<":
+        if not begin or data[begin - 1] != _OPENING:
             begin += 1
             continue
         yield _outside(data[at : begin - 1])

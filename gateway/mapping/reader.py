@@ -40,16 +40,13 @@ _PRICED = ("quantity", "unit_price", "total", "vat_rate")
 """What the price of a line is told from."""
 
 
-class Origin:
+class Origin(msgspec.Struct, eq=False):
     """The source element behind a reading, until the next record is read."""
 
-    __slots__ = ("_element", "_expired", "_fingerprint", "_records")
-
-    def __init__(self, element: Element | None, records: Records) -> None:
-        self._element = element
-        self._records = records
-        self._fingerprint: str | None = None
-        self._expired = False
+    _element: Element | None
+    _records: Records
+    _fingerprint: str | None = None
+    _expired: bool = False
 
     def expire(self) -> None:
         """Let the element go."""
