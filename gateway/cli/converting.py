@@ -16,6 +16,7 @@ import typer
 from gateway.cli.choosing import borrow, only_template, overrides_of, pair, route_name, with_option
 from gateway.cli.files import site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
+from gateway.cli.synced import SyncedFile
 from gateway.clock import monotonic
 from gateway.diagnostics import plural
 from gateway.errors import GatewayError, ProblemsFound, UsageError
@@ -228,10 +229,8 @@ def _write_file(session: Session, conversion: Conversion, workers: int, output: 
     """Whole or not at all: a temporary name beside it, synced, then renamed; no file without a record."""
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            _write(session, conversion, workers, file.write, tally)
-            file.flush()
-            os.fsync(file.fileno())
+        with temporary.open("wb") as file, SyncedFile(file) as synced:
+            _write(session, conversion, workers, synced.write, tally)
         if tally.written:
             temporary.replace(output)
     except OSError as error:
