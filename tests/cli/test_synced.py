@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -59,10 +60,11 @@ def test_what_went_wrong_within_is_not_hidden_by_the_disk(tmp_path: Path, monkey
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", refusing)
-    with (
-        pytest.raises(ValueError, match="the input is bad"),
-        (tmp_path / "out.xml").open("wb") as file,
-        SyncedFile(file) as output,
-    ):
+    with (tmp_path / "out.xml").open("wb") as file, pytest.raises(ValueError, match="the input is bad"):
+        _write_and_fail(file)
+
+
+def _write_and_fail(file: BinaryIO) -> None:
+    with SyncedFile(file) as output:
         output.write(b"0123456789")
         raise ValueError("the input is bad")
