@@ -10,7 +10,7 @@ from lxml import etree
 from gateway.mapping.paths import Element
 from gateway.mapping.plain_text import REFERENCE_BYTES, character_of
 
-_BEFORE_A_TEXT = re.compile(rb">[ \t\n]++(?!<)")
+_AFTER_A_TAG = re.compile(rb">[ \t\n]++")
 _WRITTEN = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "\r": b"&#xD;"}
 
 
@@ -52,7 +52,8 @@ def canonical_forms(plain: str | bytes, end_tag: bytes) -> list[bytes] | None:
 
 
 def _without_blanks(written: bytes) -> bytes:
-    return b"<".join(map(bytes.rstrip, _BEFORE_A_TEXT.sub(b">", written).split(b"<")))
+    without_those_before_a_tag = b"<".join(map(bytes.rstrip, written.split(b"<")))
+    return _AFTER_A_TAG.sub(b">", without_those_before_a_tag)
 
 
 def _as_in_c14n(match: re.Match[bytes]) -> bytes:
