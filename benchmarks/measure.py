@@ -30,22 +30,47 @@ class Measurement:
     seconds: wall time from start to end. cpu: processor seconds of the process and its workers, which say more
     where the machine is busy; None where the system does not tell. peak_mb: the high-water marks of the process
     and its workers added up (VmHWM of /proc, looked at every 50 ms; pages that they share are counted in each);
-    None without /proc.
+    None without /proc. together_mb: the most that they had at one moment, with what they share counted once (Pss);
+    None where it was not asked for, because looking at it takes time.
     """
 
     seconds: float
     cpu: float | None
     peak_mb: float | None
+    together_mb: float | None = None
 
 
-def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) -> Measurement:
-    """Run a command in a folder. Raises Failed."""
-    marks: dict[int, int] = {}
+class _Memory:
+    """What is seen of the memory of a process and of all below it, in KB."""
+
+    def __init__(self, *, together: bool) -> None:
+        self.marks: dict[int, int] = {}
+        self.together = 0
+        self._looks_at_all = together
+
+    def watch(self, pid: int, ended: threading.Event) -> None:
+        """Look at it until that is set."""
+        while not ended.wait(_SAMPLE):
+            family = _family(pid)
+            for member in family:
+                mark = _kilobytes(Path(f"/proc/{member}/status"), "VmHWM:")
+                if mark:
+                    self.marks[member] = mark
+            if self._looks_at_all:
+                now = sum(_kilobytes(Path(f"/proc/{member}/smaps_rollup"), "Pss:") for member in family)
+                self.together = max(self.together, now)
+
+
+def measured(
+    command: Sequence[str], folder: Path, environment: dict[str, str], *, together: bool = False
+) -> Measurement:
+    """Run a command in a folder. together: whether `together_mb` is wanted. Raises Failed."""
+    memory = _Memory(together=together)
     ended = threading.Event()
     with tempfile.TemporaryFile() as said:
         started, spent = time.monotonic(), _spent()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=said)
-        watcher = threading.Thread(target=_watch, args=(process.pid, marks, ended), daemon=True)
+        watcher = threading.Thread(target=memory.watch, args=(process.pid, ended), daemon=True)
         watcher.start()
         try:
             code = process.wait(timeout=_LONGEST)
@@ -60,7 +85,8 @@ def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) 
             raise Failed(f"`{' '.join(command)}` ended with {code}:\n{words[-2000:]}")
     after = _spent()
     cpu = after - spent if after is not None and spent is not None else None
-    return Measurement(seconds, cpu, sum(marks.values()) / 1024 if marks else None)
+    peak = sum(memory.marks.values()) / 1024 if memory.marks else None
+    return Measurement(seconds, cpu, peak, memory.together / 1024 or None)
 
 
 def _spent() -> float | None:
@@ -69,14 +95,6 @@ def _spent() -> float | None:
         return None
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _watch(pid: int, marks: dict[int, int], ended: threading.Event) -> None:
-    while not ended.wait(_SAMPLE):
-        for member in _family(pid):
-            mark = _high_water(member)
-            if mark:
-                marks[member] = mark
 
 
 def _family(pid: int) -> list[int]:
@@ -88,10 +106,10 @@ def _family(pid: int) -> list[int]:
     return [pid, *(member for child in listed for member in _family(int(child)))]
 
 
-def _high_water(pid: int) -> int:
-    """The most memory that a process held at once, in KB; 0 where it is gone."""
+def _kilobytes(file: Path, name: str) -> int:
+    """What a file of a process in /proc says under a name; 0 where the process is gone."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text("ascii", "replace").splitlines()
+        lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

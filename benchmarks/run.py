@@ -50,6 +50,11 @@ class Variant:
         known = [run.peak_mb for run in self.runs if run.peak_mb is not None]
         return f"{max(known):.0f}" if known else "-"
 
+    @property
+    def together(self) -> str:
+        known = [run.together_mb for run in self.runs if run.together_mb is not None]
+        return f"{max(known):.0f}" if known else "-"
+
     def ratio(self, baseline: Variant) -> float:
         """Its speed as a part of the baseline's, round by round."""
         return statistics.median(
@@ -70,22 +75,32 @@ def variants() -> list[Variant]:
     ]
 
 
-def conversions(folder: Path, orders: int, repeat: int, compared: list[Variant]) -> list[Variant]:
-    """The variants on one input, in turn."""
+def conversions(
+    folder: Path, orders: int, repeat: int, compared: list[Variant], *, together: bool = False
+) -> list[Variant]:
+    """The variants on one input, in turn. together: see Measurement."""
     sites.lay_out(folder)
     generate.write(orders, folder / SOURCE)
     for turn in range(1, repeat + 1):
         for variant in compared:
             tell(f"round {turn} of {repeat}: {variant.name}, {orders:,} orders")
-            variant.runs.append(run(folder, *variant.arguments))
+            variant.runs.append(run(folder, *variant.arguments, together=together))
             (folder / OUTPUT).unlink()
     return compared
 
 
-def exchange(folder: Path, orders: int, pack: int, repeat: int, baseline: Variant | None = None) -> Variant:
+def exchange(
+    folder: Path,
+    orders: int,
+    pack: int,
+    repeat: int,
+    baseline: Variant | None = None,
+    *,
+    together: bool = False,
+) -> Variant:
     """A whole exchange: one file in the drop folder, read, kept in the ledger, shipped to a folder.
 
-    baseline: takes its turn before each of them, with the input that lies in the folder.
+    baseline: takes its turn before each of them, with the input in the folder. together: see Measurement.
     """
     variant = Variant(f"run --once, pack {pack}", ("-m", "gateway", "--quiet", "run", "--once"))
     for turn in range(1, repeat + 1):
@@ -95,7 +110,7 @@ def exchange(folder: Path, orders: int, pack: int, repeat: int, baseline: Varian
         site = folder / "site"
         sites.lay_out(site, pack=pack)
         generate.write(orders, sites.drop_folder(site) / SOURCE)
-        variant.runs.append(run(site, *variant.arguments))
+        variant.runs.append(run(site, *variant.arguments, together=together))
         shipped = sum(file.read_bytes().count(b"<ord:numberOrder>") for file in (site / "out").iterdir())
         shutil.rmtree(site)
         if shipped != orders:
@@ -103,13 +118,14 @@ def exchange(folder: Path, orders: int, pack: int, repeat: int, baseline: Varian
     return variant
 
 
-def run(folder: Path, *arguments: str) -> Measurement:
-    """One process of this Python, with this repository's packages."""
+def run(folder: Path, *arguments: str, together: bool = False) -> Measurement:
+    """One process of this Python, with this repository's packages. together: see Measurement."""
     known = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(ROOT), *([known] if known else [])])
     # an installed program has its bytecode beside it; nobody pays for compiling it at every start
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return measured([sys.executable, *arguments], folder, {**environment, "PYTHONPATH": path})
+    command, variables = [sys.executable, *arguments], {**environment, "PYTHONPATH": path}
+    return measured(command, folder, variables, together=together)
 
 
 def speed(folder: Path, orders: int, repeat: int) -> Iterator[str]:
@@ -160,15 +176,24 @@ def memory(folder: Path, orders: int) -> Iterator[str]:
     """The table of memory: few orders beside many."""
     few, many = (
         [
-            *conversions(folder, count, 1, [variant for variant in variants() if "no XSD" not in variant.name]),
-            exchange(folder, count, PACK, 1),
+            *conversions(
+                folder,
+                count,
+                1,
+                [variant for variant in variants() if "no XSD" not in variant.name],
+                together=True,
+            ),
+            exchange(folder, count, PACK, 1, together=True),
         ]
         for count in (SMALL, orders)
     )
     yield "## Peak memory, one run each"
     yield from table(
-        ("variant", f"MB at {SMALL:,}", f"MB at {orders:,}", f"wall s at {orders:,}"),
-        [(less.name, less.peak, more.peak, f"{more.seconds:.1f}") for less, more in zip(few, many, strict=True)],
+        ("variant", f"MB at {SMALL:,}", f"MB at {orders:,}", "of that shared once", f"wall s at {orders:,}"),
+        [
+            (less.name, less.peak, more.peak, more.together, f"{more.seconds:.1f}")
+            for less, more in zip(few, many, strict=True)
+        ],
     )
 
 

@@ -9,8 +9,14 @@ from typing import Any
 
 
 def on_first_use(package: str, homes: Mapping[str, Iterable[str]]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package. homes: its modules, and the names that are taken from each."""
-    home_of = {name: home for home, names in homes.items() for name in names}
+    """The `__getattr__` of a package.
+
+    homes: its modules, and the names that are taken from each; the first one counts that has a name.
+    """
+    home_of: dict[str, str] = {}
+    for home, names in homes.items():
+        for name in names:
+            home_of.setdefault(name, home)
 
     def get(name: str) -> Any:
         if name not in home_of:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from lxml import etree
 
 from benchmarks import generate, run, sites
+from benchmarks.measure import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = 20
@@ -56,3 +58,35 @@ def test_whole_exchange_ships_every_order(tmp_path: Path) -> None:
     measured = run.exchange(tmp_path, ORDERS, 7, 1)
     assert len(measured.runs) == 1
     assert measured.seconds > 0
+
+
+def test_the_baseline_takes_its_turn_beside_each_exchange(tmp_path: Path) -> None:
+    generate.write(ORDERS, tmp_path / run.SOURCE)
+    baseline = run.variants()[0]
+    whole = run.exchange(tmp_path, ORDERS, 7, 2, baseline)
+    assert len(baseline.runs) == len(whole.runs) == 2
+    assert 0 < whole.ratio(baseline) < 10
+
+
+TWO_PROCESSES = """
+import os, time
+held = bytearray(b"x") * (60 << 20)
+child = os.fork()
+time.sleep(0.6)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").is_file(), reason="only Linux tells what processes share")
+def test_memory_that_processes_share_is_counted_once_where_that_is_asked(tmp_path: Path) -> None:
+    # Given two processes that have the same 60 MB
+    command = [sys.executable, "-c", TWO_PROCESSES]
+    # When they are measured
+    found = measured(command, tmp_path, dict(os.environ), together=True)
+    # Then both high-water marks have them, and both together have them once
+    assert found.peak_mb is not None
+    assert found.peak_mb > 120
+    assert found.together_mb is not None
+    assert 60 < found.together_mb < 110
+    assert measured([sys.executable, "-c", ""], tmp_path, dict(os.environ)).together_mb is None
