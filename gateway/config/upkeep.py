@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,9 @@ class AlertSpec(msgspec.Struct, frozen=True):
     daily: Schedule | None
     patience: timedelta
     again: timedelta
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", self.name)]
 
     def __repr__(self) -> str:
         return f"AlertSpec(name={self.name!r}, {len(self.notify)} hidden)"

@@ -6,8 +6,10 @@ import traceback
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 from gateway.config import load
+from gateway.config.cautions import inline_secrets
 from gateway.config.masking import masked_lines
 from gateway.endpoints.ftp import FtpOptions
 from gateway.errors import ConfigError
@@ -100,6 +102,23 @@ def test_the_addresses_of_who_is_told_stand_in_no_repr_of_the_configuration(writ
     assert "hunter2" in config.alerts.notify[0]
     assert "hunter2" not in repr(config)
     assert repr(config.alerts) == "AlertSpec(name='gateway', 1 hidden)"
+    assert "hunter2" not in pretty_repr(config)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": "local", "path": "x", "password": SECRET},
+        {"type": "ftp", "host": "x", "key_passphrase": SECRET},
+        {"type": "sftp", "host": "x", "query": {"hash": SECRET}},
+        {"type": "fpt", "password": SECRET},
+        {"type": ["ftp"], "password": SECRET},
+        {"password": SECRET},
+    ],
+    ids=str,
+)
+def test_a_secret_is_found_in_the_file_also_where_its_endpoint_is_wrong(options: dict[str, object]) -> None:
+    assert [place[0] for place in inline_secrets({"endpoints": {"shop": options}})] == ["shop"]
 
 
 def test_a_secret_stands_in_no_traceback(written: Written) -> None:
