@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from threading import Thread
 from types import TracebackType
 from typing import BinaryIO
@@ -39,8 +40,10 @@ class SyncedFile:
         if self._waiting >= STRETCH and (self._under_way is None or not self._under_way.is_alive()):
             self._raise()
             self._file.flush()
-            self._under_way, self._waiting = _Sync(self._file.fileno()), 0
-            self._under_way.start()
+            self._waiting, sync = 0, _Sync(self._file.fileno())
+            with suppress(RuntimeError):  # the system has no thread left: all of it is synced at the end
+                sync.start()
+                self._under_way = sync
 
     def wait(self) -> None:
         """Wait until the disk has what it was given."""

@@ -143,9 +143,9 @@ def _folded(node: Any) -> Any:
 def _truth(node: nodes.Expr) -> nodes.Expr:
     """The same for a test, of which nothing counts but whether it holds."""
     match node:
-        case nodes.And(left=left, right=nodes.Const(value=value)):
+        case nodes.And(left=left, right=nodes.Const(value=value)) if value or _tells_nothing(left):
             return left if value else _constant(node, value=False)
-        case nodes.Or(left=left, right=nodes.Const(value=value)):
+        case nodes.Or(left=left, right=nodes.Const(value=value)) if not value or _tells_nothing(left):
             return _constant(node, value=True) if value else left
         case nodes.And() | nodes.Or():
             left, right = _truth(node.left), _truth(node.right)
@@ -153,6 +153,18 @@ def _truth(node: nodes.Expr) -> nodes.Expr:
                 return node
             return _truth(_folded(type(node)(left, right, lineno=node.lineno)))
     return node
+
+
+def _tells_nothing(node: nodes.Expr) -> bool:
+    """Whether nobody can miss it: it is sure to have a value, and nothing is told of that."""
+    match node:
+        case nodes.Const() | nodes.Getattr(node=nodes.Name(name="document" | "identity")):
+            return True
+        case nodes.Not(node=inner):
+            return _tells_nothing(inner)
+        case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
+            return _tells_nothing(left) and _tells_nothing(right)
+    return False
 
 
 def _joined(body: list[nodes.Node]) -> Iterator[nodes.Node]:

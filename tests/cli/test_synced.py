@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO
 
 import pytest
@@ -53,6 +54,16 @@ def test_a_disk_that_refuses_what_was_written_before_is_told(
         # When the file ends, then it is not taken for written
         with pytest.raises(OSError, match="No space left on device"), output:
             pass
+
+
+def test_without_a_thread_all_is_synced_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", none_left)
+    with (tmp_path / "out.xml").open("wb") as file, SyncedFile(file) as output:
+        output.write(b"0123456789")
+    assert (tmp_path / "out.xml").read_bytes() == b"0123456789"
 
 
 def test_what_went_wrong_within_is_not_hidden_by_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,20 @@ def test_what_the_settings_decide_is_left_out(text: str, left: str) -> None:
     assert "".join(data.data for data in tree.find_all(nodes.TemplateData)) == left
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if document.a ~ document.b or settings.yes %}x{% else %}y{% endif %}",
+        "{% if document.rows.first and settings.no %}x{% else %}y{% endif %}",
+        "{% if chosen or settings.yes %}x{% else %}y{% endif %}",
+        "{{ 'x' if document.a | upper or settings.yes else 'y' }}",
+    ],
+)
+def test_what_may_tell_something_is_looked_at_though_the_settings_decide(text: str) -> None:
+    tree, _ = bound(text, yes=True, no=False)
+    assert [*tree.find_all((nodes.If, nodes.CondExpr))]
+
+
 def test_what_the_document_decides_is_left_to_it() -> None:
     tree, _ = bound("{% if document.a and settings.yes %}x{% elif document.b %}y{% else %}z{% endif %}", yes=True)
     condition = next(tree.find_all(nodes.If))
