@@ -42,7 +42,7 @@ def server(root: Path) -> Iterator[RunningHttp]:
 
 
 def target(server: RunningHttp, dropoff: Dropoff | None = None, **options: Any) -> HttpTarget:
-    return endpoint(server, query={"key": SecretStr("key-4711-secret")}, **options).target(
+    return endpoint(server, query={"key": SecretStr("key-rose-secret")}, **options).target(
         dropoff or Dropoff("/in")
     )
 
@@ -57,8 +57,8 @@ def test_a_put_goes_to_its_name_after_looking_and_never_over_a_file(server: Runn
     side = target(server, content_type="text/xml; charset=windows-1250")
     published(side)
     assert [(asked.method, asked.path) for asked in server.asked] == [
-        ("HEAD", "/in/order.xml?key=key-4711-secret"),
-        ("PUT", "/in/order.xml?key=key-4711-secret"),
+        ("HEAD", "/in/order.xml?key=key-rose-secret"),
+        ("PUT", "/in/order.xml?key=key-rose-secret"),
     ]
     sent = server.asked[1].headers
     assert (sent["If-None-Match"], sent["Content-Length"]) == ("*", "4")
@@ -71,7 +71,7 @@ def test_a_put_goes_to_its_name_after_looking_and_never_over_a_file(server: Runn
 def test_a_post_goes_to_the_folder_with_the_name_in_a_header(server: RunningHttp, root: Path) -> None:
     published(target(server, method="POST"))
     (asked,) = server.asked
-    assert (asked.method, asked.path, asked.body) == ("POST", "/in?key=key-4711-secret", b"<a/>")
+    assert (asked.method, asked.path, asked.body) == ("POST", "/in?key=key-rose-secret", b"<a/>")
     assert asked.headers["Content-Disposition"] == "attachment; filename*=UTF-8''order.xml"
     assert "If-None-Match" not in asked.headers
 
@@ -102,7 +102,7 @@ def test_a_server_that_is_down_got_nothing_and_may_be_tried_again() -> None:
         with pytest.raises(EndpointUnreachable) as caught:
             side.publish(staged)
         assert caught.value.code == "E001"
-        assert "4711" not in caught.value.message
+        assert "rose" not in caught.value.message
 
 
 SURELY_NOT_TAKEN: dict[str, tuple[Callable[[Handler], bool], type[EndpointError], str]] = {
@@ -129,7 +129,7 @@ def test_a_refusal_took_nothing(
     with pytest.raises(EndpointError) as caught:
         side.publish(staged)
     assert (type(caught.value), caught.value.code) == (kind, code)
-    assert "4711" not in caught.value.message
+    assert "rose" not in caught.value.message
     # and it waits here as before
     assert side.look(staged) is Look.STAGED
     server.instead = None
@@ -161,7 +161,7 @@ def test_without_a_clear_answer_nobody_knows_and_it_is_not_sent_again(
     with pytest.raises(EndpointRefused) as caught:
         side.look(staged)
     assert (caught.value.code, caught.value.retryable) == ("E013", False)
-    assert "4711" not in caught.value.message
+    assert "rose" not in caught.value.message
     # and publishing it again sends nothing
     sent = server.methods().count(method)
     with pytest.raises(EndpointUnreachable):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from gateway.documents import Invoice, PaymentMethod
 from gateway.mapping import Overrides
-from gateway.mapping import load as load_mapping
-from gateway.rendering import Identity, load
+from gateway.rendering import Identity
+from tests.loaded import mapping as mapping_of
+from tests.loaded import template as template_of
 from tests.rendering.invoices import credit_note, invoice, invoices
 from tests.rendering.orders import LOOKUPS, SETTINGS, company, gross, line
 
@@ -24,12 +25,12 @@ PLAIN = st.text("abcčřž &<0-9", min_size=1, max_size=20).map(lambda text: f"x
 def again(document: Invoice, place: Path, home: str = "CZ", **chosen: Any) -> Invoice:
     """The invoice, written and read."""
     written = SETTINGS | {"home_country": home, "invoice_numbers": "shop", "row_totals": "warn"} | chosen
-    template = load("pohoda/invoice", settings=written, lookups=LOOKUPS | {"payment": METHODS})
+    template = template_of("pohoda/invoice", written, LOOKUPS | {"payment": METHODS})
     file = place / "invoice.xml"
     file.write_bytes(template.whole(document, Identity.of("shop", "invoice", document.number)).data)
     currency = {"CZ": "CZK", "SK": "EUR"}[home]
     overrides = Overrides(settings={"country": home, "home_currency": currency})
-    (reading,) = load_mapping("pohoda/invoice", overrides=overrides).read(file)
+    (reading,) = mapping_of("pohoda/invoice", overrides).read(file)
     assert isinstance(reading.document, Invoice), reading.problems
     return reading.document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateway.documents import Invoice, InvoiceType, Totals
-from gateway.rendering import Identity, RecordProblems, load, load_schema
+from gateway.rendering import Identity, RecordProblems, Schema, load, load_schema
+from tests.loaded import template as template_of
 from tests.profit.conftest import LOOKUPS
 from tests.rendering.invoices import credit_note, invoice, invoices
 from tests.rendering.orders import gross, line
@@ -25,12 +27,17 @@ def net_too(document: Invoice) -> Totals:
     return Totals(gross=document.total.gross, net=net.quantize(Decimal("0.01")))
 
 
+@cache
+def schema() -> Schema:
+    return load_schema("profit/invoice")
+
+
 def written(document: Invoice, **chosen: Any) -> etree._Element:
     """The one invoice of the file, which is valid."""
-    template = load("profit/invoice", settings=chosen, lookups=LOOKUPS)
+    template = template_of("profit/invoice", chosen, LOOKUPS)
     ids = Identity.of("shop-main", "invoice", document.number)
     rendered = template.whole(document, ids)
-    assert [problem.message for problem in load_schema("profit/invoice").check(rendered.data)] == []
+    assert [problem.message for problem in schema().check(rendered.data)] == []
     quick = template.encode(template.head(ids.pack)) + template.record(document, ids).data
     assert quick + template.encode(template.tail()) == rendered.data
     (one,) = etree.fromstring(rendered.data)

@@ -11,6 +11,7 @@ from lxml import etree
 
 from gateway.documents import KINDS, Document, Order
 from gateway.rendering import Identity, Schema, Template, load, load_schema
+from tests.loaded import template as template_of
 from tests.rendering.orders import LOOKUPS, SETTINGS, identity
 
 VENDOR = Path(__file__).resolve().parents[3] / "shared" / "formats" / "pohoda" / "xsd" / "data.xsd"
@@ -66,7 +67,7 @@ def write(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callable[...
     """Render an order with POHODA's template and check it with our schema (and POHODA's own where it is there)."""
 
     def write_one(document: Order, lookups: Any = None, **settings: Any) -> Written:
-        loaded = load("pohoda/order", settings=SETTINGS | settings, lookups=lookups or LOOKUPS)
+        loaded = template_of("pohoda/order", SETTINGS | settings, lookups or LOOKUPS)
         rendered = loaded.whole(document, identity(document))
         data = loaded.encode(rendered.text)
         assert schema.check(data) == ()
@@ -83,7 +84,7 @@ def write_with(schema: Schema, vendor_schema: etree.XMLSchema | None) -> Callabl
     """Render a document of any kind with one of POHODA's templates, and check it with both schemas."""
 
     def write_one(name: str, document: Document, lookups: Any = None, **settings: Any) -> Written:
-        loaded = load(name, settings=SETTINGS | settings, lookups=LOOKUPS | (lookups or {}))
+        loaded = template_of(name, SETTINGS | settings, LOOKUPS | (lookups or {}))
         ids = Identity.of("shoptet-main", loaded.kind, KINDS[loaded.kind].key_of(document))
         rendered = loaded.whole(document, ids)
         record = loaded.record(document, ids)
