@@ -42,7 +42,7 @@ def options(office: MServerOffice, **changed: Any) -> MServerOptions:
     given: dict[str, Any] = {
         "url": office.url,
         "user": "eshop",
-        "password": SecretStr("heslo-rose"),
+        "password": SecretStr("heslo-4711"),
         "company_id": "12345678",
         "timeout": 5,
         "connect_timeout": 2,
@@ -65,7 +65,7 @@ def refused(office: MServerOffice, **changed: Any) -> EndpointError:
         side.call("1001.xml", request("1001"))
     side.close()
     told = f"{caught.value.message} {caught.value.help}"
-    assert "rose" not in told
+    assert "heslo-4711" not in told
     assert side._connection._options.headers["STW-Authorization"].get_secret_value() not in told
     return caught.value
 
@@ -84,7 +84,7 @@ def test_an_order_is_handed_over_and_its_answer_comes_back(office: MServerOffice
 def test_the_headers_of_a_request_say_who_asks_and_that_nothing_may_be_booked_twice(office: MServerOffice) -> None:
     service(office).call("1001.xml", request("1001"))
     sent = office.posts()[0].headers
-    assert b64decode(sent["STW-Authorization"].removeprefix("Basic ")).decode() == "eshop:heslo-rose"
+    assert b64decode(sent["STW-Authorization"].removeprefix("Basic ")).decode() == "eshop:heslo-4711"
     assert "Authorization" not in sent
     assert sent["STW-Check-Duplicity"] == "true"
     assert sent["Content-Type"] == "text/xml; charset=windows-1250"
@@ -135,8 +135,8 @@ def test_an_answer_may_travel_packed(office: MServerOffice, packing: Any) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1250"])
 def test_a_login_with_accents_is_written_in_the_encoding_that_is_set(office: MServerOffice, encoding: Any) -> None:
-    office.login, office.encoding = ("žofie", "příliš-rose"), encoding
-    login = {"user": "žofie", "password": SecretStr("příliš-rose")}
+    office.login, office.encoding = ("žofie", "příliš-4711"), encoding
+    login = {"user": "žofie", "password": SecretStr("příliš-4711")}
     service(office, encoding=encoding, **login).call("1001.xml", request("1001"))
     other = "windows-1250" if encoding == "utf-8" else "utf-8"
     assert refused(office, encoding=other, **login).code == "E002"
@@ -270,7 +270,7 @@ def test_the_facts_of_a_unit_are_found_wherever_they_stand(
 
 
 def test_a_refused_login_is_permanent_and_whatever_comes_next_is_refused_too(office: MServerOffice) -> None:
-    error = refused(office, password=SecretStr("heslo-rose-old"))
+    error = refused(office, password=SecretStr("heslo-4711-old"))
     assert isinstance(error, LoginRefused)
     assert (error.code, error.message, error.help) == (
         "E002",
