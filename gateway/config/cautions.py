@@ -34,10 +34,9 @@ def _given(options: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     if not isinstance(options, dict):
         return
     named = options.get("type")
-    is_known = named in TYPES and options.keys() <= options_type(named).model_fields.keys()
-    types: tuple[Any, ...] = (
-        (named,) if is_known else TYPES
-    )  # an option of another transport may hold a secret as well
+    types: tuple[Any, ...] = TYPES  # an option of another transport may hold a secret as well
+    if named in TYPES and options.keys() <= options_type(named).model_fields.keys():
+        types = (named,)
     secret, secrets = _options_with("secret", types), _options_with("secrets", types)
     for option, value in options.items():
         if option in secret:

@@ -34,14 +34,17 @@ TYPES = tuple(_CLASSES)
 
 def options_type(name: str) -> type[EndpointOptions]:
     """The class of the options of a type; its transport is loaded."""
-    found: type[EndpointOptions] = getattr(import_module(f"gateway.endpoints.{name}"), f"{_CLASSES[name]}Options")
+    found: type[EndpointOptions] = _class(name, "Options")
     return found
 
 
 def endpoint_type(options: EndpointOptions) -> Any:
     """The class of the endpoint that such options describe."""
-    name = type(options).model_fields["type"].default
-    return getattr(import_module(f"gateway.endpoints.{name}"), f"{_CLASSES[name]}Endpoint")
+    return _class(type(options).model_fields["type"].default, "Endpoint")
+
+
+def _class(name: str, what: str) -> Any:
+    return getattr(import_module(f"gateway.endpoints.{name}"), f"{_CLASSES[name]}{what}")
 
 
 class _ByType:

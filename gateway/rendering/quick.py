@@ -179,9 +179,10 @@ class QuickGenerator(PlainGenerator):
                 self.write(", ")
             self.write("))")
             return
-        before, after = ("".join(part.as_const() for part in some) for some in _around(node.nodes, at[0]))
+        value, constants = node.nodes[at[0]], (node.nodes[: at[0]], node.nodes[at[0] + 1 :])
+        before, after = ("".join(part.as_const() for part in some) for some in constants)
         self.write(f"({before!r} + part + {after!r} if type(part := (")
-        self.visit(node.nodes[at[0]], frame)
+        self.visit(value, frame)
         self.write(f")) is str else environment.joined(({before!r}, part, {after!r})))")
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's name
@@ -360,10 +361,6 @@ def _at(desk: QuickDesk, call: Callable[..., Any]) -> Callable[..., Any]:
 def _is_text(node: nodes.Expr) -> bool:
     """Whether it is a text that stands in the template."""
     return isinstance(node, nodes.TemplateData) or (isinstance(node, nodes.Const) and isinstance(node.value, str))
-
-
-def _around(parts: list[nodes.Expr], at: int) -> tuple[list[Any], list[Any]]:
-    return parts[:at], parts[at + 1 :]
 
 
 def _constant_steps(node: nodes.Expr) -> tuple[nodes.Expr, tuple[nodes.Filter, ...]]:

@@ -75,11 +75,9 @@ def _sum(order: Charged, prices: str) -> Decimal | None:
     """The items with VAT, before any rounding of the whole; None where a price that is written is not there."""
     with_vat = _NOTHING
     without: dict[Decimal, Decimal] = {}
-    all_gross, as_given = prices == "gross", prices == "as_given"
     for line in order.lines:
-        price_of = line.unit_price
-        gross = all_gross or (as_given and price_of.basis == "gross")  # as `is_gross`, for each of all lines
-        price = price_of.gross if gross else price_of.net
+        gross = is_gross(line, prices)
+        price = line.unit_price.gross if gross else line.unit_price.net
         if price is None:
             return None
         row = (price.quantize(PRICE_PLACES, ROUND_HALF_UP) * line.quantity).quantize(_CENT, ROUND_HALF_UP)
