@@ -6,7 +6,7 @@ the model that reads a value decides its type. Duplicate keys, anchors, aliases 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,12 @@ class YamlFile(msgspec.Struct, frozen=True):
 def read(path: Path, *, shown_as: str | None = None) -> YamlFile:
     """Read a file from disk. Raises ProblemsFound with every problem of its form."""
     name = shown_as or shorten(path)
+    return parse(read_text(path, shown_as=name), name)
+
+
+def read_text(path: Path, *, shown_as: str | None = None) -> str:
+    """The text of a file. Raises ProblemsFound where it cannot be read, is too large or is not UTF-8."""
+    name = shown_as or shorten(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -66,7 +72,7 @@ def read(path: Path, *, shown_as: str | None = None) -> YamlFile:
                 )
             ]
         ) from error
-    return parse(raw, name)
+    return _decode(raw, name)
 
 
 def parse(raw: bytes | str, name: str) -> YamlFile:
@@ -80,7 +86,7 @@ def parse(raw: bytes | str, name: str) -> YamlFile:
         return Span(file=name, line=start.line + 1, column=start.column + 1, length=max(1, length), text=line)
 
     try:
-        root = _compose(text)
+        builder = _built(text, span_of)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         span = span_of(mark, mark) if mark is not None else Span(file=name)
@@ -91,11 +97,9 @@ def parse(raw: bytes | str, name: str) -> YamlFile:
         ) from error
     except RecursionError as error:
         raise ProblemsFound([_too_deep(Span(file=name))]) from error
-    builder = _Builder(span_of)
-    data = builder.build(root, ()) if root is not None else None
     if builder.problems:
         raise ProblemsFound(builder.problems)
-    return YamlFile(path=name, data=data, spans=builder.spans, keys=builder.keys, text=text)
+    return YamlFile(path=name, data=builder.data, spans=builder.spans, keys=builder.keys, text=text)
 
 
 def shorten(path: Path) -> str:
@@ -138,38 +142,14 @@ def _decode(raw: bytes | str, name: str) -> str:
         ) from error
 
 
-def _compose(text: str) -> Any:
-    """The root node. The loader in C is ten times as quick; what it refuses is told in the other one's words."""
+def _built(text: str, span_of: Callable[[Any, Any], Span]) -> _Builder:
+    """What a text holds. The loader in C is much quicker; what it refuses is told in the other one's words."""
     if _QUICK is not None and not any(sign in text for sign in _READ_OTHERWISE):
         try:
-            return _composed(text, _QUICK)
+            return _Builder(text, _QUICK, span_of)
         except yaml.YAMLError:
             pass
-    return _composed(text, yaml.SafeLoader)
-
-
-def _composed(text: str, loader_class: Any) -> Any:
-    loader = loader_class(text)
-    try:
-        depth = 0
-        for event in yaml.parse(text, Loader=loader_class):
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            elif isinstance(event, yaml.AliasEvent):
-                raise _Refused("Y003", "aliases are not allowed", event.start_mark)
-            if depth > DEEPEST:
-                raise _Refused("Y005", f"the file nests deeper than {DEEPEST} levels", event.start_mark)
-            anchor = getattr(event, "anchor", None)
-            if anchor is not None:
-                raise _Refused("Y003", "anchors are not allowed", event.start_mark)
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise _Refused("Y004", f"the tag `{tag}` is not allowed", event.start_mark)
-        return loader.get_single_node()
-    finally:
-        loader.dispose()
+    return _Builder(text, yaml.SafeLoader, span_of)
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -203,44 +183,95 @@ def _too_deep(span: Span) -> Problem:
 
 
 class _Builder:
-    """Turns nodes into plain data and notes where each part stands."""
+    """Turns the events of a text into plain data as they come, and notes where each part stands."""
 
-    def __init__(self, span_of: Any) -> None:
-        self._span_of = span_of
+    def __init__(self, text: str, loader_class: Any, span_of: Callable[[Any, Any], Span]) -> None:
         self.spans: dict[Location, Span] = {}
         self.keys: dict[Location, Span] = {}
         self.problems: list[Problem] = []
+        self._span_of = span_of
+        self._depth = 0
+        loader = loader_class(text)
+        self._get: Callable[[], yaml.Event] = loader.get_event
+        try:
+            self.data = self._document()
+        finally:
+            loader.dispose()
 
-    def build(self, node: yaml.Node, location: Location) -> Any:
-        self.spans[location] = self._span_of(node.start_mark, node.end_mark)
-        if isinstance(node, yaml.MappingNode):
-            return dict(self._members(node, location))
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(child, (*location, i)) for i, child in enumerate(node.value)]
-        value = str(node.value)
-        if not node.style and value in ("", "~", "null"):  # type: ignore[attr-defined]  # scalar nodes have it
+    def _document(self) -> Any:
+        self._get()  # the start of the stream
+        first = self._get()
+        if isinstance(first, yaml.StreamEndEvent):
             return None
-        return value
+        data = self._part(self._next(), ())
+        self._get()  # the end of the document
+        another: Any = self._get()
+        if not isinstance(another, yaml.StreamEndEvent):
+            raise yaml.MarkedYAMLError(problem="but found another document", problem_mark=another.start_mark)
+        return data
 
-    def _members(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
-        first: dict[str, Span] = {}
-        for key_node, value_node in node.value:
-            span = self._span_of(key_node.start_mark, key_node.end_mark)
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(code="Y001", message="a key must be plain text", span=span))
-                continue
-            key = str(key_node.value)
-            if key in first:
-                self.problems.append(
-                    Problem(
-                        code="Y002",
-                        message=f"the key `{key}` stands twice",
-                        span=span,
-                        label=f"first on line {first[key].line}",
-                        help="remove one of the two; the last one does not win here",
-                    )
-                )
-                continue
-            first[key] = span
-            self.keys[(*location, key)] = span
-            yield key, self.build(value_node, (*location, key))
+    def _next(self) -> Any:
+        """The next event, where it is one that is allowed."""
+        event: Any = self._get()
+        if isinstance(event, yaml.CollectionEndEvent):
+            self._depth -= 1
+            return event
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused("Y003", "aliases are not allowed", event.start_mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise _Refused("Y005", f"the file nests deeper than {DEEPEST} levels", event.start_mark)
+        if event.anchor is not None:
+            raise _Refused("Y003", "anchors are not allowed", event.start_mark)
+        if event.tag is not None:
+            raise _Refused("Y004", f"the tag `{event.tag}` is not allowed", event.start_mark)
+        return event
+
+    def _part(self, event: Any, location: Location) -> Any:
+        self.spans[location] = self._span_of(event.start_mark, event.end_mark)
+        if isinstance(event, yaml.ScalarEvent):
+            return None if not event.style and event.value in ("", "~", "null") else event.value
+        start = event.start_mark
+        data: Any
+        if isinstance(event, yaml.SequenceStartEvent):
+            data = []
+            while not isinstance(event := self._next(), yaml.CollectionEndEvent):
+                data.append(self._part(event, (*location, len(data))))
+        else:
+            data = {}
+            while not isinstance(event := self._next(), yaml.CollectionEndEvent):
+                self._member(event, location, data)
+        self.spans[location] = self._span_of(start, event.end_mark)
+        return data
+
+    def _member(self, event: Any, location: Location, data: dict[str, Any]) -> None:
+        """A key, with its value behind it."""
+        span = self._span_of(event.start_mark, event.end_mark)
+        at = (*location, event.value) if isinstance(event, yaml.ScalarEvent) else None
+        if at is not None and at not in self.keys:
+            self.keys[at] = span
+            data[event.value] = self._part(self._next(), at)
+            return
+        span = self._passed_over(event) or span
+        self._passed_over(self._next())
+        self.problems.append(
+            Problem(code="Y001", message="a key must be plain text", span=span)
+            if at is None
+            else Problem(
+                code="Y002",
+                message=f"the key `{event.value}` stands twice",
+                span=span,
+                label=f"first on line {self.keys[at].line}",
+                help="remove one of the two; the last one does not win here",
+            )
+        )
+
+    def _passed_over(self, event: Any) -> Span | None:
+        """The place of a part that nothing is made of; None of a single text."""
+        if isinstance(event, yaml.ScalarEvent):
+            return None
+        start, above = event.start_mark, self._depth - 1
+        while self._depth > above:
+            event = self._next()
+        return self._span_of(start, event.end_mark)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from gateway import library
-from gateway.cli.beside import beside
+from gateway.cli.beside import shared_out
 from gateway.cli.files import SUFFIXES, descriptions_below, files_below, files_of_site, root_of, site_of
 from gateway.cli.main import EXIT_CODES, Session, session_of
 from gateway.clock import monotonic
@@ -19,7 +20,7 @@ from gateway.errors import ConfigError, ProblemsFound, UsageError
 if TYPE_CHECKING:
     from gateway.cli.terminal import Terminal
     from gateway.config import Config
-    from gateway.rendering.template import Trees
+    from gateway.rendering import Trees
 
 _UNLOADED = "does not load"
 _Result = tuple[str, str, tuple[Problem, ...]]
@@ -98,21 +99,22 @@ def one_line_without_place(problem: Problem) -> str:
 
 def _check_site(session: Session) -> Iterator[_Result]:
     """The whole site; what is wrong in a file is told there and not once more by the routes that use it."""
-    config: _Result | None = None
     site = site_of(session)
     look = _Look(site)
     paths = [path for folder in SUFFIXES for path in files_of_site(folder, site)]
     paths += [path for place in library.search_path("mappings", site) for path in descriptions_below(place)]
-    templates = [path for path in paths if path.suffix == ".j2"]
-    with beside(lambda: [look.at(path) for path in templates]) as looked_at:
-        if session.config_path.exists() or session.config_path != Path("config.yaml"):
-            config = check_config(session)
-        others = {path: look.at(path) for path in paths if path.suffix != ".j2"}
-        found = others | dict(zip(templates, looked_at(), strict=True))
+    paths = list(dict.fromkeys(paths))
+    in_turn = sorted(
+        paths, key=lambda path: path.suffix == ".j2"
+    )  # templates last: they have their parts in common
+    configured = session.config_path.exists() or session.config_path != Path("config.yaml")
+    configs = [partial(look.config, session)] if configured else []
+    results = shared_out([*configs, *(partial(look.at, path) for path in in_turn)])
+    found = dict(zip(in_turn, results[len(configs) :], strict=True))
     files = [found[path] for path in paths]
-    if config is not None:
-        told = {problem for _, _, found in files for problem in found}
-        yield config[0], config[1], tuple(problem for problem in config[2] if problem not in told)
+    told = {problem for _, _, problems in files for problem in problems}
+    for name, about, problems in results[: len(configs)]:
+        yield name, about, tuple(problem for problem in problems if problem not in told)
     yield from files
 
 
@@ -127,13 +129,16 @@ def _check_files(session: Session, paths: list[Path]) -> Iterator[_Result]:
             files += descriptions_below(path)
         for file in files:
             if file.name in (session.config_path.name, "config.yaml"):
-                yield check_config(Session(session.terminal, file))
+                yield look.config(Session(session.terminal, file))
             else:
                 yield look.at(file)
 
 
-def check_config(session: Session) -> _Result:
-    """The configuration of the site: its name, a word about it, and all its problems."""
+def check_config(session: Session, trees: Trees | None = None) -> _Result:
+    """The configuration of the site: its name, a word about it, and all its problems.
+
+    trees: of templates that were loaded before.
+    """
     from gateway.exchange.prepared import prepare_routes
 
     name = str(session.config_path)
@@ -142,7 +147,7 @@ def check_config(session: Session) -> _Result:
     except ConfigError as error:
         return name, _UNLOADED, error.problems
     problems = [*config.problems, *config.cautions, *_unknown_addresses(config, name)]
-    _, found = prepare_routes(config)
+    _, found = prepare_routes(config, trees)
     problems += [problem for problem in dict.fromkeys(found) if problem not in problems]
     about = f"{plural(len(config.routes), 'route')}, {plural(len(config.endpoints), 'endpoint')}"
     return name, about, tuple(problems)
@@ -170,15 +175,17 @@ class _Look:
     """The checks of files, one after the other; what templates share is parsed once."""
 
     def __init__(self, site: Path | None) -> None:
+        from gateway.rendering import Trees
+
         self._site = site
-        self._trees: Trees | None = None
+        self._trees = Trees()
 
     def at(self, path: Path) -> _Result:
         """What is found in one file. Raises UsageError for what cannot be checked."""
         from gateway.yamlfile import shorten
 
         name = shorten(path)
-        checks = {".yaml": _check_mapping, ".yml": _check_mapping, ".j2": self._template, ".xsd": _check_schema}
+        checks = {".yaml": self._mapping, ".yml": self._mapping, ".j2": self._template, ".xsd": _check_schema}
         described = {"api.yaml": _check_api, "platform.yaml": _check_platform}
         checker = described.get(path.name) or checks.get(path.suffix)
         if checker is None:
@@ -188,24 +195,25 @@ class _Look:
         except ProblemsFound as error:
             return name, "", error.problems
 
+    def config(self, session: Session) -> _Result:
+        """What is found in the configuration."""
+        return check_config(session, self._trees)
+
     def _template(self, path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
         from gateway.rendering.reachability import reviewed
-        from gateway.rendering.template import Trees
 
         if path.name.startswith("_"):
             return "part of other templates", ()
-        self._trees = self._trees or Trees()
         return "fields, filters and includes are known", reviewed(str(path), site=site, trees=self._trees)
 
+    def _mapping(self, path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
+        from gateway.mapping import load
+        from gateway.workbench.goldens import run_tests
 
-def _check_mapping(path: Path, site: Path | None) -> tuple[str, tuple[Problem, ...]]:
-    from gateway.mapping import load
-    from gateway.workbench.goldens import run_tests
-
-    mapping = load(str(path), site=site)
-    checked = list(run_tests(mapping, root=root_of(path), site=site))
-    failures = tuple(problem for each in checked for problem in each.outcome.problems)
-    return f"{mapping.kind.name}, {plural(len(checked), 'test')}", failures
+        mapping = load(str(path), site=site)
+        checked = list(run_tests(mapping, root=root_of(path), site=site, trees=self._trees))
+        failures = tuple(problem for each in checked for problem in each.outcome.problems)
+        return f"{mapping.kind.name}, {plural(len(checked), 'test')}", failures
 
 
 def _check_api(path: Path, _site: Path | None) -> tuple[str, tuple[Problem, ...]]:

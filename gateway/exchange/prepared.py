@@ -14,7 +14,7 @@ from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, Overrides
 from gateway.mapping import load as load_mapping
 from gateway.offers import BadRules, States, compile_states
-from gateway.rendering import Schema, Template, load_schema
+from gateway.rendering import Schema, Template, Trees, load_schema
 from gateway.rendering import load as load_template
 from gateway.rendering.asking import Asking, load_asking
 
@@ -71,13 +71,14 @@ class PreparedRoute(msgspec.Struct, frozen=True):
         return self.mapping.kind.nature == "snapshot"
 
 
-def prepare_routes(config: Config) -> tuple[dict[str, PreparedRoute], list[Problem]]:
-    """The routes that can run, and the problems of the others."""
+def prepare_routes(config: Config, trees: Trees | None = None) -> tuple[dict[str, PreparedRoute], list[Problem]]:
+    """The routes that can run, and the problems of the others. trees: of templates that were loaded before."""
+    trees = Trees() if trees is None else trees
     routes: dict[str, PreparedRoute] = {}
     problems: list[Problem] = []
     for name, spec in config.routes.items():
         try:
-            route = prepare_route(config, spec)
+            route = prepare_route(config, spec, trees)
         except ProblemsFound as error:
             problems.extend(error.problems)
             continue
@@ -88,7 +89,7 @@ def prepare_routes(config: Config) -> tuple[dict[str, PreparedRoute], list[Probl
     return routes, problems
 
 
-def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
+def prepare_route(config: Config, spec: RouteSpec, trees: Trees | None = None) -> PreparedRoute:
     """Compile what a route needs. Raises ProblemsFound with all problems of all its files."""
     problems: list[Problem] = []
     mapping: Mapping | None = None
@@ -101,12 +102,12 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
     request, states = None, None
     if spec.ask is not None:
         try:
-            request = prepare_request(config, spec.ask)
+            request = prepare_request(config, spec.ask, trees)
         except ProblemsFound as error:
             problems.extend(problem.at(spec.ask.span) for problem in error.problems)
     for target in spec.to:
         try:
-            targets.append(prepare_target(config, target))
+            targets.append(prepare_target(config, target, trees))
         except ProblemsFound as error:
             problems.extend(problem.at(target.where(())) for problem in error.problems)
     if mapping is not None:
@@ -123,19 +124,26 @@ def prepare_route(config: Config, spec: RouteSpec) -> PreparedRoute:
     return PreparedRoute(spec, mapping, tuple(targets), configuration, request, states)
 
 
-def prepare_target(config: Config, spec: TargetSpec) -> PreparedTarget:
+def prepare_target(config: Config, spec: TargetSpec, trees: Trees | None = None) -> PreparedTarget:
     """Compile a target's template and schema. Raises ProblemsFound."""
     template = load_template(
-        spec.template, settings=spec.settings, lookups=spec.lookups, site=config.site, where=spec.where
+        spec.template,
+        settings=spec.settings,
+        lookups=spec.lookups,
+        site=config.site,
+        where=spec.where,
+        trees=trees,
     )
     schema = load_schema(spec.schema, site=config.site) if spec.schema else None
     return PreparedTarget(spec, template, schema)
 
 
-def prepare_request(config: Config, spec: AskSpec | PrintSpec) -> tuple[Template, Asking]:
+def prepare_request(
+    config: Config, spec: AskSpec | PrintSpec, trees: Trees | None = None
+) -> tuple[Template, Asking]:
     """Compile the request of a route that asks. Raises ProblemsFound."""
     template = load_template(
-        spec.template, settings=spec.settings, lookups={}, site=config.site, where=lambda _: spec.span
+        spec.template, settings=spec.settings, lookups={}, site=config.site, where=lambda _: spec.span, trees=trees
     )
     if template.kind != "request":
         message = f"`{spec.template}` writes {template.kind}s and no requests"

@@ -7,6 +7,7 @@ in a wheel they are packed beneath this package.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 FOLDERS = ("mappings", "templates", "xsd", "samples")
@@ -14,6 +15,7 @@ DESCRIPTIONS = ("api.yaml", "platform.yaml")
 """Files beside the mappings of a platform that are none themselves."""
 
 
+@cache
 def shipped() -> Path:
     """The folder that holds the shipped `mappings/`, `templates/`, `xsd/` and `samples/`."""
     clone = Path(__file__).resolve().parents[2]

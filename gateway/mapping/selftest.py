@@ -93,11 +93,9 @@ def sample_reading(mapping: LoadedMapping, test: SelfTest, root: Path | None) ->
         hint = "write it like `samples/shoptet/orders.xml#2`: a path and the number of a record"
         raise ProblemsFound([Problem(code="M021", message=message, span=test.given_span, help=hint)])
     position = int(number or 1)
-    readings = mapping.read(sample, shown_as=name)
-    for reading in readings:
-        if reading.position == position:
-            yield reading
-            return
+    for reading in mapping.read(sample, shown_as=name, wanted=lambda number: number == position):
+        yield reading
+        return
     message = f"the sample `{name}` has no record {position}"
     raise ProblemsFound([Problem(code="M021", message=message, span=test.given_span)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,14 @@ class Table(msgspec.Struct, frozen=True):
 
 def read_table(name: str, site: Path | None, asked_at: Span | None) -> Table:
     """Read a table by its name, such as `shared/units`. Raises ProblemsFound."""
-    file = yamlfile.read(_found(name, site, asked_at))
+    path = _found(name, site, asked_at)
+    return _table(yamlfile.read_text(path), yamlfile.shorten(path))
+
+
+@lru_cache(maxsize=64)
+def _table(text: str, shown_as: str) -> Table:
+    """The table of a text. Most mappings of a site include the same few."""
+    file = yamlfile.parse(text, shown_as)
     complaints = Complaints.about(file)
     model = complaints.validated(TableModel, file.data, (), "the table")
     if model is None:

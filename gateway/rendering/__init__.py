@@ -13,15 +13,15 @@ from gateway.rendering.identity import Identity
 if TYPE_CHECKING:
     from gateway.rendering.desk import RecordProblems
     from gateway.rendering.schema import Schema, load_schema
-    from gateway.rendering.template import Rendered, Template, check, load
+    from gateway.rendering.template import Rendered, Template, Trees, check, load
 
-__all__ = ["Identity", "RecordProblems", "Rendered", "Schema", "Template", "check", "load", "load_schema"]
+__all__ = ["Identity", "RecordProblems", "Rendered", "Schema", "Template", "Trees", "check", "load", "load_schema"]
 
 __getattr__ = on_first_use(
     __name__,
     {
         "desk": ("RecordProblems",),
         "schema": ("Schema", "load_schema"),
-        "template": ("Rendered", "Template", "check", "load"),
+        "template": ("Rendered", "Template", "Trees", "check", "load"),
     },
 )

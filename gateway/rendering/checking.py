@@ -27,10 +27,24 @@ _LOOP = Shape(Loop)
 
 
 class Part(msgspec.Struct, frozen=True, eq=False):
-    """One file of a template with its syntax tree."""
+    """One file of a template with its syntax tree.
+
+    landmarks: its blocks and all that names other files, wherever they stand in it.
+    """
 
     source: Source
     tree: nodes.Template
+    landmarks: tuple[nodes.Node, ...]
+
+    @property
+    def blocks(self) -> list[nodes.Block]:
+        """Its blocks, also those inside others."""
+        return [node for node in self.landmarks if isinstance(node, nodes.Block)]
+
+
+def landmarks(tree: nodes.Template) -> tuple[nodes.Node, ...]:
+    """See Part."""
+    return tuple(tree.find_all((nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)))
 
 
 class Checker(Expressions):
@@ -73,8 +87,8 @@ class Checker(Expressions):
                     self.refuse(node, "text outside a block of a template that extends another is never written")
                 continue
             self._statement(node, shared)
-        for block in part.tree.find_all(nodes.Block):
-            if block.name not in ENVELOPE and _is_nested(part.tree, block):
+        for block in part.blocks:
+            if block.name not in ENVELOPE and _is_nested(part, block):
                 continue  # checked where it stands
             self.in_envelope = block.name in ("head", "tail")
             self._body(block.body, dict(shared))
@@ -265,14 +279,10 @@ def _is_blank(node: nodes.Node) -> bool:
     )
 
 
-def _is_nested(tree: nodes.Template, wanted: nodes.Block) -> bool:
-    return not any(node is wanted for node in tree.body) and any(_blocks_inside(tree, wanted))
-
-
-def _blocks_inside(tree: nodes.Template, wanted: nodes.Block) -> Iterator[bool]:
-    for outer in tree.find_all(nodes.Block):
-        if outer is not wanted and any(inner is wanted for inner in outer.find_all(nodes.Block)):
-            yield True
+def _is_nested(part: Part, wanted: nodes.Block) -> bool:
+    return not any(node is wanted for node in part.tree.body) and any(
+        inner is wanted for outer in part.blocks if outer is not wanted for inner in outer.find_all(nodes.Block)
+    )
 
 
 def _statement_name(node: nodes.Node) -> str:

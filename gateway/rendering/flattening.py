@@ -63,7 +63,7 @@ def flat(chain: list[Part], parts: Mapping[str, Part], name: str) -> nodes.Templ
 
 
 def _block_of(part: Part, name: str) -> nodes.Block | None:
-    return next((block for block in part.tree.find_all(nodes.Block) if block.name == name), None)
+    return next((block for block in part.blocks if block.name == name), None)
 
 
 def _stands_alone(block: nodes.Block) -> bool:

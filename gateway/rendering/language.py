@@ -91,11 +91,19 @@ class OutputGenerator(PlainGenerator):
 
 
 class TemplateLanguage(jinja2.Environment):
-    """Jinja for one template: its files, its desk."""
+    """Jinja for one template: its files, its desk.
+
+    parsed: gives a tree of its own for a path and a text, where there is one already.
+    """
 
     code_generator_class = OutputGenerator
 
-    def __init__(self, sources: Sources, desk: Desk) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        desk: Desk,
+        parsed: Callable[[str, str], nodes.Template | None] = lambda _path, _text: None,
+    ) -> None:
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
@@ -109,6 +117,7 @@ class TemplateLanguage(jinja2.Environment):
         )
         self.sources = sources
         self.desk = desk
+        self._parsed = parsed
         self.write_text = desk.write
         self.join_text = desk.join
         self._compiled: dict[str, jinja2.Template] = {}
@@ -132,6 +141,9 @@ class TemplateLanguage(jinja2.Environment):
                 found = super().get_template(name, parent, globals)
             self._compiled[str(found.name)] = found
         return found
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return self._parsed(filename or "", source) or super()._parse(source, name, filename)
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         source = self.sources.get(name)

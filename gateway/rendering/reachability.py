@@ -13,7 +13,6 @@ from typing import Any
 from jinja2 import nodes
 
 from gateway.diagnostics import Problem
-from gateway.documents import KINDS
 from gateway.errors import ProblemsFound
 from gateway.rendering.checking import Checker, Part
 from gateway.rendering.expressions import Scope, written
@@ -27,25 +26,15 @@ def reviewed(name_or_path: str, *, site: Path | None = None, trees: Trees | None
         draft = Draft(name_or_path, site, trees)
     except ProblemsFound as error:
         return error.problems
-    return draft.faults() or _remarks(draft)
-
-
-def _remarks(draft: Draft) -> tuple[Problem, ...]:
-    conditions = _Conditions(
-        draft.chain,
-        dict(draft.parts),
-        KINDS[draft.kind].document,
-        draft.declaration.struct(),
-        tuple(draft.declaration.lookups),
-    )
-    conditions.run()
-    return (*_lost_blocks(draft.chain), *conditions.remarks())
+    conditions = draft.checker(_Conditions)
+    problems = conditions.run() or draft.told_by_compiler()
+    return tuple(problems) or (*_lost_blocks(draft.chain), *conditions.remarks())
 
 
 def _lost_blocks(chain: list[Part]) -> Iterator[Problem]:
     """Blocks of a template that extends another, which none of those above has: nothing ever asks for them."""
     for index, part in enumerate(chain[:-1]):
-        above = {block.name for other in chain[index + 1 :] for block in other.tree.find_all(nodes.Block)}
+        above = {block.name for other in chain[index + 1 :] for block in other.blocks}
         parent = chain[index + 1].source.name
         for node in part.tree.body:
             if isinstance(node, nodes.Block) and node.name not in above:
@@ -124,7 +113,9 @@ class _Conditions(Checker):
             root = root.node
         if not isinstance(root, nodes.Name) or root.name not in scope:
             return None
+        told = len(self.problems)
         found = self.expression(node, scope)
+        del self.problems[told:]  # the check itself tells them
         return found if isinstance(found, Shape) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -111,20 +111,25 @@ def declared(sources: Sources, folders: Sequence[str]) -> Declaration:
         source = sources.get(f"{folder}/{FILE}" if folder else FILE)
         if source is None:
             continue
-        data = parse(source.text, source.path).data or {}
-        try:
-            found = msgspec.convert(data, Declaration, strict=False)
-        except msgspec.ValidationError as error:
-            problem = Problem(
-                code="T016",
-                message=f"this declares no settings: {str(error)[:1].lower()}{str(error)[1:]}",
-                span=Span(file=source.path),
-                help="`docs/templates.md` shows the form of a settings file",
-            )
-            raise ProblemsFound([problem]) from error
+        found = _declaration(source.text, source.path)
         settings |= found.settings
         lookups |= found.lookups
     return Declaration(settings, lookups)
+
+
+@lru_cache(maxsize=64)
+def _declaration(text: str, path: str) -> Declaration:
+    """The declaration of one folder; all its templates share it."""
+    try:
+        return msgspec.convert(parse(text, path).data or {}, Declaration, strict=False)
+    except msgspec.ValidationError as error:
+        problem = Problem(
+            code="T016",
+            message=f"this declares no settings: {str(error)[:1].lower()}{str(error)[1:]}",
+            span=Span(file=path),
+            help="`docs/templates.md` shows the form of a settings file",
+        )
+        raise ProblemsFound([problem]) from error
 
 
 def bind_settings(

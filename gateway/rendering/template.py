@@ -10,7 +10,7 @@ from functools import cache, cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 import msgspec
@@ -22,7 +22,7 @@ from gateway.documents import KINDS
 from gateway.errors import ProblemsFound
 from gateway.rendering.binding import bind
 from gateway.rendering.characters import Charset
-from gateway.rendering.checking import Checker, Part
+from gateway.rendering.checking import Checker, Part, landmarks
 from gateway.rendering.desk import Desk, RecordProblems
 from gateway.rendering.flattening import NotFlat, copied, flat
 from gateway.rendering.identity import Identity
@@ -34,6 +34,7 @@ from gateway.rendering.vat import VatRates
 from gateway.yamlfile import parse as parse_yaml
 
 VAT_RATES = "vat_rates.yaml"
+AnyChecker = TypeVar("AnyChecker", bound=Checker)
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -180,25 +181,27 @@ def load(
     lookups: Mapping[str, Mapping[str, str]] | None = None,
     site: Path | None = None,
     where: Where | None = None,
+    trees: Trees | None = None,
 ) -> Template:
     """Load a template by its name (`pohoda/order`) or the path of its file, for one target.
 
     site: the folder with the admin's own `templates/`. where: tells where `("settings", "company_id")` or
-    `("lookups", "payment", "card")` stands in the configuration. Raises ProblemsFound with every problem of the
-    template, the settings and the lookups.
+    `("lookups", "payment", "card")` stands in the configuration. trees: what others of the same files parsed.
+    Raises ProblemsFound with every problem of the template, the settings and the lookups.
     """
-    draft = Draft(name_or_path, site)
+    trees = Trees() if trees is None else trees
+    draft = Draft(name_or_path, site, trees)
     place = where or _nowhere
-    problems = draft.problems()
+    problems = draft.checker(Checker).run()
     bound, wrong_settings = bind_settings(draft.declaration, settings or {}, place, KINDS[draft.kind].document)
     tables, wrong_lookups = bind_lookups(draft.declaration, lookups or {}, place)
     problems += wrong_settings + wrong_lookups
     if problems or bound is None:
         raise ProblemsFound(problems)
+    if not draft.is_shipped and (faults := draft.told_by_compiler()):
+        raise ProblemsFound(faults)
     encoding = str(getattr(bound, "encoding", "utf-8"))
-    language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates))
-    if not draft.is_shipped and (faults := draft.compile(language)):
-        raise ProblemsFound(faults)  # what is shipped compiles, and does so when it is needed
+    language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates), trees.tree)
     return Template(
         draft.name.removesuffix(SUFFIX),
         _version(draft.sources.used(), bound, tables),
@@ -219,10 +222,20 @@ def check(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]
 
 
 class Trees(msgspec.Struct, frozen=True):
-    """What was parsed and compiled to be checked, by path and text: templates share their envelopes."""
+    """What was parsed, with its landmarks, and what its compilation said, by path and text.
 
-    parsed: dict[tuple[str, str], nodes.Template] = msgspec.field(default_factory=dict)
+    Templates share their envelopes and macros: whoever loads several of them passes the same object to each.
+    """
+
+    parsed: dict[tuple[str, str], tuple[nodes.Template, tuple[nodes.Node, ...]]] = msgspec.field(
+        default_factory=dict
+    )
     generated: dict[tuple[str, str], list[Problem]] = msgspec.field(default_factory=dict)
+
+    def tree(self, path: str, text: str) -> nodes.Template | None:
+        """A copy of a tree, for a compiler, which marks what it is given; None where it is not known."""
+        known = self.parsed.get((path, text))
+        return None if known is None else copied(known[0])
 
 
 class Draft:
@@ -259,13 +272,13 @@ class Draft:
 
     def faults(self) -> tuple[Problem, ...]:
         """What is wrong with the template itself, whatever its settings will be."""
-        return tuple(self.problems() or self._generate())
+        return tuple(self.checker(Checker).run() or self.told_by_compiler())
 
-    def problems(self) -> list[Problem]:
-        """What the check of the syntax tree finds."""
+    def checker(self, kind: type[AnyChecker]) -> AnyChecker:
+        """A check of the syntax tree."""
         document = KINDS[self.kind].document
         tables = tuple(self.declaration.lookups)
-        return Checker(self.chain, self._parts, document, self.declaration.struct(), tables).run()
+        return kind(self.chain, self._parts, document, self.declaration.struct(), tables)
 
     def quick(
         self, tables: Mapping[str, Mapping[str, str]], encoding: str, settings: object, block: str
@@ -278,13 +291,7 @@ class Draft:
         language = QuickLanguage(Charset(encoding), tables, self.vat_rates)
         return language.function(tree, assured=bind(tree, settings))
 
-    def compile(self, language: TemplateLanguage) -> list[Problem]:
-        """Compile all files for use, those that are included as well; what only the compiler finds."""
-        for part in self._parts.values():
-            self._try(part.source, partial(language.get_template, part.source.name))
-        return self._faults
-
-    def _generate(self) -> list[Problem]:
+    def told_by_compiler(self) -> list[Problem]:
         """What only the compiler finds; once for each file that is shared."""
         for part in self._parts.values():
             source, known = part.source, self._trees.generated
@@ -293,7 +300,7 @@ class Draft:
                 self._faults += known[key]
                 continue
             before = len(self._faults)
-            tree = copied(part.tree)  # the compiler marks what it is given
+            tree = self._trees.tree(*key)
             self._try(source, partial(self._language.compile, tree, source.name, source.path, raw=True))
             known[key] = self._faults[before:]
         return self._faults
@@ -310,12 +317,12 @@ class Draft:
 
     def _parse(self, source: Source) -> None:
         key = (source.path, source.text)
-        tree = self._trees.parsed.get(key)
-        if tree is None:
-            tree = self._trees.parsed[key] = self._language.parse(source.text, source.name, source.path)
-        self._parts[source.name] = Part(source, tree)
-        for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
-            named = node.template  # type: ignore[attr-defined]  # all four have it
+        if key not in self._trees.parsed:
+            tree = self._language.parse(source.text, source.name, source.path)
+            self._trees.parsed[key] = tree, landmarks(tree)
+        part = self._parts[source.name] = Part(source, *self._trees.parsed[key])
+        for node in part.landmarks:
+            named = getattr(node, "template", None)  # a block has none
             if isinstance(named, nodes.Const) and isinstance(named.value, str):
                 self._read(named.value, source.span(node.lineno, named.value))
 
@@ -333,7 +340,7 @@ class Draft:
     def _inheritance(self) -> list[Part]:
         chain = [self._parts[self.name]]
         while True:
-            extends = list(chain[-1].tree.find_all(nodes.Extends))
+            extends = [node for node in chain[-1].landmarks if isinstance(node, nodes.Extends)]
             if not extends:
                 return chain
             source = chain[-1].source

@@ -16,7 +16,7 @@ from gateway.errors import ProblemsFound
 from gateway.mapping import Mapping, TestOutcome
 from gateway.mapping.expectations import Golden, SelfTest
 from gateway.mapping.selftest import locate, run_one, sample_reading, tests_of
-from gateway.rendering import Identity, Schema, Template, load_schema
+from gateway.rendering import Identity, Schema, Template, Trees, load_schema
 from gateway.rendering import load as load_template
 
 _SHOWN = 40
@@ -59,8 +59,14 @@ class Checked(msgspec.Struct, frozen=True):
     written: Written | None = None
 
 
-def run_tests(mapping: Mapping, *, root: Path | None, site: Path | None, only: str = "") -> Iterator[Checked]:
-    """Run the tests of a mapping whose names contain `only` (without case), with their golden files."""
+def run_tests(
+    mapping: Mapping, *, root: Path | None, site: Path | None, only: str = "", trees: Trees | None = None
+) -> Iterator[Checked]:
+    """Run the tests of a mapping whose names contain `only` (without case), with their golden files.
+
+    trees: of templates that were loaded before.
+    """
+    goldens = _Goldens(mapping, root, site, Trees() if trees is None else trees)
     for test in tests_of(mapping):
         if only.casefold() not in test.name.casefold():
             continue
@@ -68,7 +74,7 @@ def run_tests(mapping: Mapping, *, root: Path | None, site: Path | None, only: s
         if test.golden is None or not outcome.passed:
             yield Checked(outcome)
         else:
-            yield _compared(mapping, test, test.golden, outcome, root, site)
+            yield goldens.compared(test, test.golden, outcome)
 
 
 def write_document(template: Template, schema: Schema | None, document: Document, origin: str) -> str:
@@ -96,30 +102,38 @@ def schema_beside(template: str, site: Path | None) -> str | None:
     return None
 
 
-def _compared(
-    mapping: Mapping, test: SelfTest, golden: Golden, outcome: TestOutcome, root: Path | None, site: Path | None
-) -> Checked:
-    try:
-        written = _written(mapping, test, golden, root, site)
-    except ProblemsFound as error:
-        problems = tuple(problem.at(golden.span) for problem in error.problems)
-        return Checked(_failed(outcome, problems))
-    if not written.differs:
-        return Checked(outcome, written)
-    return Checked(_failed(outcome, (_problem(test, golden, written),)), written)
+class _Goldens(msgspec.Struct, frozen=True):
+    """The golden files of a mapping's tests, and what they are written with."""
 
+    mapping: Mapping
+    root: Path | None
+    site: Path | None
+    trees: Trees
 
-def _written(mapping: Mapping, test: SelfTest, golden: Golden, root: Path | None, site: Path | None) -> Written:
-    template = load_template(golden.template, settings=golden.settings, lookups=golden.lookups, site=site)
-    beside = schema_beside(golden.template, site)
-    schema = load_schema(beside, site=site) if beside is not None else None
-    with sample_reading(mapping, test, root) as reading:
-        if reading.document is None:
-            raise ProblemsFound(reading.problems)
-        text = write_document(template, schema, reading.document, mapping.name.partition("/")[0])
-    path = locate(golden.file, root) or (root or Path.cwd()) / golden.file
-    stored = path.read_bytes().decode(template.encoding, "replace") if path.is_file() else None
-    return Written(path, golden.file, stored, _as_stored(text, template.encoding), template.encoding)
+    def compared(self, test: SelfTest, golden: Golden, outcome: TestOutcome) -> Checked:
+        """The outcome with that of the golden file."""
+        try:
+            written = self._written(test, golden)
+        except ProblemsFound as error:
+            problems = tuple(problem.at(golden.span) for problem in error.problems)
+            return Checked(_failed(outcome, problems))
+        if not written.differs:
+            return Checked(outcome, written)
+        return Checked(_failed(outcome, (_problem(test, golden, written),)), written)
+
+    def _written(self, test: SelfTest, golden: Golden) -> Written:
+        template = load_template(
+            golden.template, settings=golden.settings, lookups=golden.lookups, site=self.site, trees=self.trees
+        )
+        beside = schema_beside(golden.template, self.site)
+        schema = load_schema(beside, site=self.site) if beside is not None else None
+        with sample_reading(self.mapping, test, self.root) as reading:
+            if reading.document is None:
+                raise ProblemsFound(reading.problems)
+            text = write_document(template, schema, reading.document, self.mapping.name.partition("/")[0])
+        path = locate(golden.file, self.root) or (self.root or Path.cwd()) / golden.file
+        stored = path.read_bytes().decode(template.encoding, "replace") if path.is_file() else None
+        return Written(path, golden.file, stored, _as_stored(text, template.encoding), template.encoding)
 
 
 def _as_stored(text: str, encoding: str) -> str:

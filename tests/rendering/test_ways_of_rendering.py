@@ -164,20 +164,28 @@ def test_the_envelope_is_rendered_alike(pohoda: list[Template], pack: str) -> No
         assert _problems_or(template.envelope, pack) == _problems_or(_envelope, template, pack)
 
 
-def test_what_is_shipped_is_compiled_the_ordinary_way_when_that_is_needed(lay: Lay) -> None:
-    # given a shipped template and one of the site's own
-    shipped = load("pohoda/order", settings=SETTINGS, lookups=LOOKUPS)
-    own = load("mine/order", site=lay("{{ document.number }}"))
-    # then the shipped one has neither been compiled nor is it for a pack that has nothing unusual
-    assert (bool(shipped._language._compiled), bool(own._language._compiled)) == (False, True)
-    # (a site in the gateway's own folder may have changed what was shipped)
-    in_place = load("pohoda/order", settings=SETTINGS, lookups=LOOKUPS, site=ROOT)
-    assert in_place._language._compiled
-    shipped.envelope("p"), shipped.record(order(), identity())
-    assert not shipped._language._compiled
+@pytest.mark.parametrize("site", [None, ROOT], ids=["shipped", "of the site"])
+def test_a_template_is_compiled_the_ordinary_way_when_that_is_needed(site: Path | None) -> None:
+    # given a template that was loaded
+    template = load("pohoda/order", settings=SETTINGS, lookups=LOOKUPS, site=site)
+    # then it has neither been compiled nor is it for a pack that has nothing unusual
+    template.envelope("p"), template.record(order(), identity())
+    assert not template._language._compiled
     # but for one that has
-    assert shipped.record(order(customer_note="\u2192"), identity()).notes
-    assert shipped._language._compiled
+    assert template.record(order(customer_note="\u2192"), identity()).notes
+    assert template._language._compiled
+
+
+def test_what_only_the_compiler_finds_in_a_template_of_the_site_is_told_when_it_is_loaded(lay: Lay) -> None:
+    # given a file that the check of the syntax tree has nothing against
+    site = lay("{% for loop in document.lines %}{{ loop.name }}{% endfor %}")
+    # when it is loaded
+    with pytest.raises(ProblemsFound) as caught:
+        load("mine/order", site=site)
+    # then it is refused as any other that is no template
+    assert [(problem.code, problem.message) for problem in caught.value.problems] == [
+        ("T001", "this is no template: can't assign to special loop variable in for-loop target")
+    ]
 
 
 def _envelope(template: Template, pack: str) -> tuple[bytes, bytes]:
