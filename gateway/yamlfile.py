@@ -213,12 +213,12 @@ class _Builder:
     def _next(self) -> Any:
         """The next event, where it is one that is allowed."""
         event: Any = self._get()
-        if isinstance(event, yaml.CollectionEndEvent):
-            self._depth -= 1
-            return event
-        if isinstance(event, yaml.AliasEvent):
-            raise _Refused("Y003", "aliases are not allowed", event.start_mark)
-        if isinstance(event, yaml.CollectionStartEvent):
+        if not isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, yaml.CollectionEndEvent):
+                self._depth -= 1
+                return event
+            if isinstance(event, yaml.AliasEvent):
+                raise _Refused("Y003", "aliases are not allowed", event.start_mark)
             self._depth += 1
             if self._depth > DEEPEST:
                 raise _Refused("Y005", f"the file nests deeper than {DEEPEST} levels", event.start_mark)

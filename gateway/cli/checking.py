@@ -104,16 +104,16 @@ def _check_site(session: Session) -> Iterator[_Result]:
     paths = [path for folder in SUFFIXES for path in files_of_site(folder, site)]
     paths += [path for place in library.search_path("mappings", site) for path in descriptions_below(place)]
     paths = list(dict.fromkeys(paths))
-    in_turn = sorted(
-        paths, key=lambda path: path.suffix == ".j2"
-    )  # templates last: they have their parts in common
     configured = session.config_path.exists() or session.config_path != Path("config.yaml")
-    configs = [partial(look.config, session)] if configured else []
-    results = shared_out([*configs, *(partial(look.at, path) for path in in_turn)])
-    found = dict(zip(in_turn, results[len(configs) :], strict=True))
+    # templates together, and those of the targets beside them: they share their parts
+    works = {path: partial(look.at, path) for path in paths if path.suffix != ".j2"}
+    works |= {session.config_path: partial(look.config, session)} if configured else {}
+    works |= {path: partial(look.at, path) for path in paths if path.suffix == ".j2"}
+    found = dict(zip(works, shared_out([*works.values()]), strict=True))
     files = [found[path] for path in paths]
-    told = {problem for _, _, problems in files for problem in problems}
-    for name, about, problems in results[: len(configs)]:
+    if configured:
+        told = {problem for _, _, problems in files for problem in problems}
+        name, about, problems = found[session.config_path]
         yield name, about, tuple(problem for problem in problems if problem not in told)
     yield from files
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -120,7 +121,9 @@ def variable(name: str) -> str:
     return "f_" + name.replace(".", "__")
 
 
+@lru_cache(maxsize=1024)
 def _parsed(source: str, what: str) -> nodes.Node:
+    """The tree of an expression. Mappings have many in common, and routes their mapping."""
     if len(source) > _LONGEST:
         raise BadExpression(f"the {what} has {len(source)} characters, at most {_LONGEST} are taken")
     try:
