@@ -72,10 +72,13 @@ def measured(
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=said)
         watcher = threading.Thread(target=memory.watch, args=(process.pid, ended), daemon=True)
         watcher.start()
+        at_last = threading.Timer(_LONGEST, process.kill)  # a wait with a timeout is up to 50 ms late
+        at_last.start()
         try:
-            code = process.wait(timeout=_LONGEST)
+            code = process.wait()
         finally:
             seconds = time.monotonic() - started
+            at_last.cancel()
             process.kill()
             ended.set()
             watcher.join()

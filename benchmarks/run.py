@@ -1,4 +1,4 @@
-"""The benchmark: python -m benchmarks.run [--orders 20000] [--repeat 3] [--memory]
+"""The benchmark: python -m benchmarks.run [--orders 20000] [--repeat 3] [--memory | --start]
 
 Every variant runs as a whole process, start-up and output to disk included. The variants take turns, so that a
 busy minute strikes all of them; shown are medians, and the ratio is the median of the rounds' own ratios.
@@ -172,6 +172,38 @@ def speed(folder: Path, orders: int, repeat: int) -> Iterator[str]:
     )
 
 
+def start(folder: Path, repeat: int) -> Iterator[str]:
+    """The table of what is waited for before the first result."""
+    sites.lay_out(folder)
+    generate.write(1, folder / SOURCE)
+    compared = [
+        (folder, variants()[0]),
+        (folder, Variant("--help", ("-m", "gateway", "--help"))),
+        (folder, Variant("convert, one order, XSD", CONVERT)),
+        (ROOT, Variant("check, this repository", ("-m", "gateway", "check"))),
+    ]
+    for turn in range(repeat + 1):
+        tell(f"round {turn} of {repeat}" if turn else "a round that is not counted")
+        for place, variant in compared:
+            measurement = run(place, *variant.arguments)
+            variant.runs += [measurement] if turn else []
+            (folder / OUTPUT).unlink(missing_ok=True)
+    yield f"## Start: median of {repeat}, one order where there are any"
+    yield from table(
+        ("variant", "wall s", "least", "CPU s", "times baseline"),
+        [
+            (
+                variant.name,
+                f"{variant.seconds:.2f}",
+                f"{min(run.seconds for run in variant.runs):.2f}",
+                variant.cpu,
+                f"{1 / variant.ratio(compared[0][1]):.1f}",
+            )
+            for _, variant in compared
+        ],
+    )
+
+
 def memory(folder: Path, orders: int) -> Iterator[str]:
     """The table of memory: few orders beside many."""
     few, many = (
@@ -223,15 +255,19 @@ def tell(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the gateway beside a converter written by hand.")
     parser.add_argument("--orders", type=int, help="orders of the input (20,000; with --memory 100,000)")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds; the median is shown (default 3)")
-    parser.add_argument("--memory", action="store_true", help="peak memory of a small and of a big input")
+    parser.add_argument("--repeat", type=int, help="rounds; the median is shown (3; with --start 15)")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--memory", action="store_true", help="peak memory of a small and of a big input")
+    chosen.add_argument("--start", action="store_true", help="how soon small commands are done")
     arguments = parser.parse_args()
     print(machine() + "\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         if arguments.memory:
             lines = memory(Path(folder), arguments.orders or 100_000)
+        elif arguments.start:
+            lines = start(Path(folder), arguments.repeat or 15)
         else:
-            lines = speed(Path(folder), arguments.orders or 20_000, arguments.repeat)
+            lines = speed(Path(folder), arguments.orders or 20_000, arguments.repeat or 3)
         try:
             for line in lines:
                 print(line, flush=True)

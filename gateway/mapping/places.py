@@ -44,34 +44,41 @@ _SYMBOLS = {
 }
 
 _COMMON_NAMES = {
-    "ceska republika": "CZ",
-    "cesko": "CZ",
-    "cr": "CZ",
-    "slovenska republika": "SK",
-    "slovensko": "SK",
-    "sr": "SK",
-    "madarsko": "HU",
-    "magyarorszag": "HU",
-    "polska": "PL",
-    "polsko": "PL",
-    "nemecko": "DE",
-    "rakousko": "AT",
-    "rakusko": "AT",
-    "rumunsko": "RO",
-    "romania": "RO",
-    "czech republic": "CZ",
-    "slovak republic": "SK",
-    "cseh koztarsasag": "CZ",
-    "szlovak koztarsasag": "SK",
-    "republika ceska": "CZ",
-    "great britain": "GB",
-    "velka britanie": "GB",
-    "velka britania": "GB",
-    "england": "GB",
-    "holland": "NL",
-    "holandsko": "NL",
-    "usa": "US",
+    "CZ": (
+        "cesko, czechy, csehorszag, cehia, tschechien, czechia, ceska republika, cr, czech republic, "
+        "cseh koztarsasag, republika ceska"
+    ),
+    "SK": (
+        "slovensko, slowacja, szlovakia, slovacia, slowakei, slovakia, slovenska republika, sr, slovak "
+        "republic, szlovak koztarsasag"
+    ),
+    "HU": "madarsko, wegry, magyarorszag, ungaria, ungarn, hungary",
+    "RO": "rumunsko, rumunia, romania, rumanien",
+    "PL": "polsko, polska, lengyelorszag, polonia, polen, poland",
+    "AT": "rakousko, rakusko, austria, ausztria, osterreich",
+    "DE": "nemecko, niemcy, nemetorszag, germania, deutschland, germany",
+    "CH": "svycarsko, svajciarsko, szwajcaria, svajc, elvetia, schweiz, switzerland",
+    "SI": "slovinsko, slowenia, szlovenia, slovenia, slowenien",
+    "HR": "chorvatsko, chorwacja, horvatorszag, croatia, kroatien",
+    "IT": "italie, taliansko, wlochy, olaszorszag, italia, italien, italy",
+    "FR": "francie, francuzsko, francja, franciaorszag, franta, frankreich, france",
+    "ES": "spanelsko, spanielsko, hiszpania, spanyolorszag, spania, spanien, spain",
+    "NL": "nizozemsko, holandsko, holandia, hollandia, tarile de jos, niederlande, netherlands, holland",
+    "BE": "belgie, belgicko, belgia, belgium, belgien",
+    "BG": "bulharsko, bulgaria, bulgarien",
+    "UA": "ukrajina, ukraina, ukrajna, ucraina, ukraine",
+    "GB": (
+        "spojene kralovstvi, spojene kralovstvo, wielka brytania, egyesult kiralysag, regatul unit, "
+        "vereinigtes konigreich, united kingdom, great britain, velka britanie, velka britania, england"
+    ),
+    "US": (
+        "spojene staty, stany zjednoczone, egyesult allamok, statele unite ale americii, vereinigte "
+        "staaten, united states, usa"
+    ),
 }
+"""Of the countries that shops here send to most: the names of all others take a while to load."""
+
+_COMMON = {name: code for code, names in _COMMON_NAMES.items() for name in names.split(", ")}
 _LANGUAGES = ("cs", "sk", "pl", "hu", "ro", "de", "en")
 
 
@@ -85,7 +92,7 @@ def read_country(text: str) -> str:
     if code in COUNTRIES:
         return code
     name = _fold(text)
-    found = _COMMON_NAMES.get(name) or _by_code(code) or _names().get(name)
+    found = _COMMON.get(name) or _by_code(code) or _names().get(name)
     if found is None:
         raise Unreadable(
             "D005",

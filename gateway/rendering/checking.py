@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from jinja2 import nodes
+from jinja2 import TemplateSyntaxError, nodes
 
-from gateway.diagnostics import Problem
+from gateway.diagnostics import Problem, Span
 from gateway.library import similar
 from gateway.rendering.expressions import Expressions, Macro, Module, Scope, written
 from gateway.rendering.shapes import UNKNOWN, WRITTEN, Loop, Shape
@@ -24,6 +24,9 @@ ENVELOPE = ("head", "record", "tail")
 """The blocks of an envelope, in their order."""
 
 _LOOP = Shape(Loop)
+_LANDMARKS = (nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+_DEEPEST = 75
+_MOST_LOOPS = 15
 
 
 class Part(msgspec.Struct, frozen=True, eq=False):
@@ -43,8 +46,20 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
 
 def landmarks(tree: nodes.Template) -> tuple[nodes.Node, ...]:
-    """See Part."""
-    return tuple(tree.find_all((nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)))
+    """See Part. Raises TemplateSyntaxError for what nests deeper than Python, which it becomes, can read."""
+    found: list[nodes.Node] = []
+    ahead: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
+    while ahead:
+        node, depth, loops = ahead.pop()
+        if depth > _DEEPEST:
+            raise TemplateSyntaxError(f"it nests deeper than {_DEEPEST} levels", node.lineno)
+        if loops > _MOST_LOOPS:
+            raise TemplateSyntaxError(f"more than {_MOST_LOOPS} `for` stand inside each other", node.lineno)
+        if isinstance(node, _LANDMARKS):
+            found.append(node)
+        inside = loops + isinstance(node, nodes.For)
+        ahead += [(child, depth + 1, inside) for child in node.iter_child_nodes()][::-1]
+    return tuple(found)
 
 
 class Checker(Expressions):
@@ -70,11 +85,17 @@ class Checker(Expressions):
 
     def run(self) -> list[Problem]:
         """All problems, in the order of the files and lines."""
-        self._check_envelope(self._chain[-1])
-        shared: Scope = dict(self.visible)
-        for part in reversed(self._chain):
-            self.source = part.source
-            self._top_level(part, shared)
+        try:
+            self._check_envelope(self._chain[-1])
+            for part in self._parts.values():
+                self._check_names_of_blocks(part)
+            shared: Scope = dict(self.visible)
+            for part in reversed(self._chain):
+                self.source = part.source
+                self._top_level(part, shared)
+        except RecursionError:
+            message = "this is no template: its macros call each other too deep"
+            return [Problem(code="T001", message=message, span=Span(file=self._chain[0].source.path))]
         return sorted(self.problems, key=lambda p: (p.span.file if p.span else "", p.span.line if p.span else 0))
 
     def _top_level(self, part: Part, shared: Scope) -> None:
@@ -109,6 +130,15 @@ class Checker(Expressions):
             if isinstance(node, nodes.Output) and not _is_empty(node):
                 self.refuse(node, "an envelope has no text outside its blocks")
 
+    def _check_names_of_blocks(self, part: Part) -> None:
+        """A file has one block of a name."""
+        self.source = part.source
+        names: set[str] = set()
+        for block in part.blocks:
+            if block.name in names:
+                self.refuse(block, f"there are two blocks `{block.name}`", word=block.name)
+            names.add(block.name)
+
     # statements
 
     def _body(self, body: list[nodes.Node], scope: Scope) -> None:
@@ -141,6 +171,8 @@ class Checker(Expressions):
             case nodes.Block():
                 self._body(node.body, dict(scope))
             case nodes.Macro():
+                if any(argument.name == "caller" for argument in node.args):
+                    self.refuse(node, "a macro has no argument `caller`", word="caller")
                 scope[node.name] = Macro(node, self.source, scope)
                 # with unknown arguments: what is wrong in it whatever it is called with
                 self.call_macro(node, scope[node.name], {})
@@ -173,6 +205,9 @@ class Checker(Expressions):
             self.refuse(node, f"`{written(node.iter)}` is a {values.noun()}, not a list", word=written(node.iter))
         if node.recursive:
             self.refuse(node, "a recursive loop is not allowed in a template")
+        for name in node.find_all(nodes.Name):
+            if name.name == "loop" and name.ctx == "store":
+                self.refuse(name, "`loop` cannot be set inside a `for`", word="loop")
         inner = dict(scope)
         inner["loop"] = _LOOP
         self._bind(node.target, values.item or UNKNOWN, inner)

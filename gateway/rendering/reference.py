@@ -97,7 +97,7 @@ def refreshed(page: str, further: Mapping[str, Callable[[], str]] | None = None)
 def _declaration(target: str) -> Declaration:
     from gateway.library import search_path
 
-    return declared(Sources(search_path(FOLDER), None), [target])
+    return declared(Sources(search_path(FOLDER)), [target])
 
 
 def _escaped(row: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.diagnostics import Problem, Span
 from gateway.errors import ProblemsFound
-from gateway.library import find, names, search_path, shipped, similar
+from gateway.library import find, names, search_path, similar
 from gateway.yamlfile import shorten
 
 FOLDER = "templates"
@@ -16,15 +16,11 @@ SUFFIX = ".xml.j2"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One file: `name` as templates write it (`pohoda/order.xml.j2`), `path` as people are shown it.
-
-    is_shipped: it came with the gateway, and does not stand in the site's own folder.
-    """
+    """One file: `name` as templates write it (`pohoda/order.xml.j2`), `path` as people are shown it."""
 
     name: str
     path: str
     text: str
-    is_shipped: bool = False
 
     def span(self, line: int, word: str | None = None) -> Span:
         """A line of the file, with the first occurrence of the word under the caret."""
@@ -38,9 +34,8 @@ class Source(msgspec.Struct, frozen=True):
 class Sources:
     """The files that one template is made of; each is read once, so that one load sees one state of the disk."""
 
-    def __init__(self, places: tuple[Path, ...], site: Path | None) -> None:
+    def __init__(self, places: tuple[Path, ...]) -> None:
         self._places = places
-        self._shipped = None if site is not None and _is_same(site, shipped()) else shipped() / FOLDER
         self._read: dict[str, Source | None] = {}
 
     def get(self, name: str) -> Source | None:
@@ -64,7 +59,7 @@ class Sources:
         for place in self._places:
             path = place / name
             if path.is_file():
-                return Source(name, shorten(path), _text(path), is_shipped=place == self._shipped)
+                return Source(name, shorten(path), _text(path))
         return None
 
 
@@ -76,11 +71,11 @@ def locate(name_or_path: str, site: Path | None) -> tuple[str, Sources]:
     """
     places = search_path(FOLDER, site)
     if find(FOLDER, name_or_path, SUFFIX, site) is not None:
-        return _with_suffix(name_or_path), Sources(places, site)
+        return _with_suffix(name_or_path), Sources(places)
     path = Path(name_or_path)
     if name_or_path.endswith(".j2") and path.is_file():
         path = path.resolve()
-        return f"{path.parent.name}/{path.name}", Sources((path.parent.parent, *places), site)
+        return f"{path.parent.name}/{path.name}", Sources((path.parent.parent, *places))
     raise ProblemsFound([not_found(name_or_path, site)])
 
 
@@ -95,10 +90,6 @@ def not_found(name: str, site: Path | None, span: Span | None = None) -> Problem
         context=(f"searched: {searched}",),
         help=f"there is a template with a similar name: `{near}`" if near else "check the name",
     )
-
-
-def _is_same(folder: Path, other: Path) -> bool:
-    return folder.resolve() == other.resolve()
 
 
 def _with_suffix(name: str) -> str:

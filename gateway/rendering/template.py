@@ -198,8 +198,6 @@ def load(
     problems += wrong_settings + wrong_lookups
     if problems or bound is None:
         raise ProblemsFound(problems)
-    if not draft.is_shipped and (faults := draft.told_by_compiler()):
-        raise ProblemsFound(faults)
     encoding = str(getattr(bound, "encoding", "utf-8"))
     language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates), trees.tree)
     return Template(
@@ -216,13 +214,13 @@ def load(
 def check(name_or_path: str, *, site: Path | None = None) -> tuple[Problem, ...]:
     """The problems of a template itself, whatever its settings will be; () where there are none."""
     try:
-        return Draft(name_or_path, site).faults()
+        return tuple(Draft(name_or_path, site).checker(Checker).run())
     except ProblemsFound as error:
         return error.problems
 
 
 class Trees(msgspec.Struct, frozen=True):
-    """What was parsed, with its landmarks, and what its compilation said, by path and text.
+    """What was parsed, with its landmarks, by path and text.
 
     Templates share their envelopes and macros: whoever loads several of them passes the same object to each.
     """
@@ -230,7 +228,6 @@ class Trees(msgspec.Struct, frozen=True):
     parsed: dict[tuple[str, str], tuple[nodes.Template, tuple[nodes.Node, ...]]] = msgspec.field(
         default_factory=dict
     )
-    generated: dict[tuple[str, str], list[Problem]] = msgspec.field(default_factory=dict)
 
     def tree(self, path: str, text: str) -> nodes.Template | None:
         """A copy of a tree, for a compiler, which marks what it is given; None where it is not known."""
@@ -265,15 +262,6 @@ class Draft:
         """All files of the template, by name."""
         return self._parts
 
-    @property
-    def is_shipped(self) -> bool:
-        """Whether all of its files came with the gateway, whose tests compile them."""
-        return all(part.source.is_shipped for part in self._parts.values())
-
-    def faults(self) -> tuple[Problem, ...]:
-        """What is wrong with the template itself, whatever its settings will be."""
-        return tuple(self.checker(Checker).run() or self.told_by_compiler())
-
     def checker(self, kind: type[AnyChecker]) -> AnyChecker:
         """A check of the syntax tree."""
         document = KINDS[self.kind].document
@@ -290,20 +278,6 @@ class Draft:
             return None
         language = QuickLanguage(Charset(encoding), tables, self.vat_rates)
         return language.function(tree, assured=bind(tree, settings))
-
-    def told_by_compiler(self) -> list[Problem]:
-        """What only the compiler finds; once for each file that is shared."""
-        for part in self._parts.values():
-            source, known = part.source, self._trees.generated
-            key = (source.path, source.text)
-            if key in known:
-                self._faults += known[key]
-                continue
-            before = len(self._faults)
-            tree = self._trees.tree(*key)
-            self._try(source, partial(self._language.compile, tree, source.name, source.path, raw=True))
-            known[key] = self._faults[before:]
-        return self._faults
 
     def _read(self, name: str, mentioned: Span | None) -> None:
         """Read and parse a file and all that it names."""

@@ -90,3 +90,18 @@ def test_memory_that_processes_share_is_counted_once_where_that_is_asked(tmp_pat
     assert found.together_mb is not None
     assert 60 < found.together_mb < 110
     assert measured([sys.executable, "-c", ""], tmp_path, dict(os.environ)).together_mb is None
+
+
+def test_the_start_is_measured_beside_the_baseline(tmp_path: Path) -> None:
+    # Given a round that is not counted, and one that is
+    lines = list(run.start(tmp_path, 1))
+    # Then every small command has its times, and how many times the baseline's they are
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[3:]]
+    assert [row[0] for row in rows] == [
+        "by hand (baseline)",
+        "--help",
+        "convert, one order, XSD",
+        "check, this repository",
+    ]
+    assert rows[0][-1] == "1.0"
+    assert all(row[1] == row[2] and float(row[1]) > 0 for row in rows)

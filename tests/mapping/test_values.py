@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.mapping import places
 from gateway.mapping.convert import folded, folded_lines, read_yes_no
 from gateway.mapping.numbers import read_number, read_whole
 from gateway.mapping.places import read_country, read_currency
@@ -184,6 +185,13 @@ def test_no(text: str) -> None:
 )  # fmt: skip
 def test_a_country_is_read_from_codes_and_names(text: str, code: str) -> None:
     assert read_country(text) == code
+
+
+def test_the_names_that_are_known_at_once_are_those_that_are_looked_up_otherwise() -> None:
+    known = {name: code for name, code in places._names().items() if name in places._COMMON}
+    assert known == {name: code for name, code in places._COMMON.items() if name in known}
+    # and only names that people use besides are not among those
+    assert len(places._COMMON) - len(known) <= 15
 
 
 @pytest.mark.parametrize("text", ["Čechy", "XX", "EU", "Evropa", "ZZZ", "1"])

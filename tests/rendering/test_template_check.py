@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jinja2 import compiler
 
 from gateway.diagnostics import render, render_all
 from gateway.errors import ProblemsFound
@@ -101,6 +103,26 @@ def test_all_problems_are_told_in_one_run(lay: Lay) -> None:
         ),
         ("{% block inner %}{% endblock %}{{ self.inner() }}", "T003 `self.inner` cannot be called"),
         ("{% if 1 %}" * 3000, "T001 this is no template: it nests too deep"),
+        # what Python, which a template becomes, cannot read
+        ("{% if 1 %}" * 80 + "{% endif %}" * 80, "T001 this is no template: it nests deeper than 75 levels"),
+        (
+            "{{ document.number" + " | text(8)" * 210 + " }}",
+            "T001 this is no template: it nests deeper than 75 levels",
+        ),
+        ("{% if " + "not " * 300 + "1 %}{% endif %}", "T001 this is no template: it nests deeper than 75 levels"),
+        (
+            "{% for l in document.lines %}" * 21 + "{% endfor %}" * 21,
+            "T001 this is no template: more than 15 `for` stand inside each other",
+        ),
+        # what Jinja itself refuses only when it compiles
+        ("{% for loop in document.lines %}{% endfor %}", "T003 `loop` cannot be set inside a `for`"),
+        (
+            "{% for l in document.lines %}{% else %}{% set loop = 1 %}{% endfor %}",
+            "T003 `loop` cannot be set inside a `for`",
+        ),
+        ("{% block a %}{% endblock %}{% block a %}{% endblock %}", "T003 there are two blocks `a`"),
+        ("{% macro m(caller) %}{{ caller() }}{% endmacro %}", "T003 a macro has no argument `caller`"),
+        ("{% if 1 %}{% extends 'mine/_envelope.xml.j2' %}{% endif %}", "T003 `{% extends %}` stands once"),
         # mistakes
         ("{{ order.number }}", "T002 there is no `order`: a template sees `document`, `settings` and `identity`"),
         ("{{ document.number | txt(3) }}", "T003 `txt` is not a filter"),
@@ -128,6 +150,26 @@ def test_all_problems_are_told_in_one_run(lay: Lay) -> None:
 def test_what_a_template_must_not_do_is_refused_at_load(lay: Lay, body: str, problem: str) -> None:
     found = problems_of(lay(body))
     assert any(one.replace("'", "`").startswith(problem) for one in found), found
+
+
+def test_the_check_tells_all_that_jinja_refuses_when_it_compiles() -> None:
+    # given the refusals above and those of unknown filters and tests, nothing is left that only a compiler tells
+    refusals = inspect.getsource(compiler).count("self.fail(")
+    # then a Jinja that has another one is to be met by the check
+    assert refusals == 5
+
+
+def test_macros_that_call_each_other_too_deep_are_told_in_words(lay: Lay) -> None:
+    # given macros of 60 levels, each of which calls the one before from its innermost level
+    opened, closed = "{% if d.number %}" * 60, "{% endif %}" * 60
+    macros = "{% macro m0(d) %}x{% endmacro %}" + "".join(
+        f"{{% macro m{number}(d) %}}{opened}{{{{ m{number - 1}(d) }}}}{closed}{{% endmacro %}}"
+        for number in range(1, 20)
+    )
+    # when one of them is used, then that is a problem of the template
+    assert problems_of(lay(macros + "{{ m19(document) }}")) == [
+        "T001 this is no template: its macros call each other too deep"
+    ]
 
 
 def test_a_macro_is_checked_with_what_it_is_called_with(lay: Lay) -> None:

@@ -176,18 +176,6 @@ def test_a_template_is_compiled_the_ordinary_way_when_that_is_needed(site: Path 
     assert template._language._compiled
 
 
-def test_what_only_the_compiler_finds_in_a_template_of_the_site_is_told_when_it_is_loaded(lay: Lay) -> None:
-    # given a file that the check of the syntax tree has nothing against
-    site = lay("{% for loop in document.lines %}{{ loop.name }}{% endfor %}")
-    # when it is loaded
-    with pytest.raises(ProblemsFound) as caught:
-        load("mine/order", site=site)
-    # then it is refused as any other that is no template
-    assert [(problem.code, problem.message) for problem in caught.value.problems] == [
-        ("T001", "this is no template: can't assign to special loop variable in for-loop target")
-    ]
-
-
 def _envelope(template: Template, pack: str) -> tuple[bytes, bytes]:
     return template.encode(template.head(pack)), template.encode(template.tail())
 
