@@ -103,7 +103,6 @@ def _check_site(session: Session) -> Iterator[_Result]:
     look = _Look(site)
     paths = [path for folder in SUFFIXES for path in files_of_site(folder, site)]
     paths += [path for place in library.search_path("mappings", site) for path in descriptions_below(place)]
-    paths = list(dict.fromkeys(paths))
     configured = session.config_path.exists() or session.config_path != Path("config.yaml")
     # templates together, and those of the targets beside them: they share their parts
     works = {path: partial(look.at, path) for path in paths if path.suffix != ".j2"}

@@ -143,7 +143,11 @@ class TemplateLanguage(jinja2.Environment):
         return found
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        return self._parsed(filename or "", source) or super()._parse(source, name, filename)
+        tree = self._parsed(filename or "", source)
+        if tree is None:
+            return super()._parse(source, name, filename)
+        tree.set_environment(self)
+        return tree
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         source = self.sources.get(name)
