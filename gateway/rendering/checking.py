@@ -26,6 +26,7 @@ ENVELOPE = ("head", "record", "tail")
 _LOOP = Shape(Loop)
 _LANDMARKS = (nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _DEEPEST = 75
+_LONGEST_CHAIN = 150
 _MOST_LOOPS = 15
 
 
@@ -46,20 +47,36 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
 
 def landmarks(tree: nodes.Template) -> tuple[nodes.Node, ...]:
-    """See Part. Raises TemplateSyntaxError for what nests deeper than Python, which it becomes, can read."""
+    """See Part. Raises TemplateSyntaxError for what Python, which a template becomes, cannot read."""
     found: list[nodes.Node] = []
-    ahead: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
+    ahead: list[tuple[nodes.Node, int, int, int]] = [(tree, 0, 0, 0)]
     while ahead:
-        node, depth, loops = ahead.pop()
-        if depth > _DEEPEST:
+        node, statements, expressions, loops = ahead.pop()
+        _check_names(node)
+        if statements > _DEEPEST:
             raise TemplateSyntaxError(f"it nests deeper than {_DEEPEST} levels", node.lineno)
+        if expressions > _LONGEST_CHAIN:
+            raise TemplateSyntaxError(f"an expression has more than {_LONGEST_CHAIN} parts", node.lineno)
         if loops > _MOST_LOOPS:
             raise TemplateSyntaxError(f"more than {_MOST_LOOPS} `for` stand inside each other", node.lineno)
         if isinstance(node, _LANDMARKS):
             found.append(node)
-        inside = loops + isinstance(node, nodes.For)
-        ahead += [(child, depth + 1, inside) for child in node.iter_child_nodes()][::-1]
+        part = isinstance(node, nodes.Expr)
+        inside = (statements + (not part), expressions + part, loops + isinstance(node, nodes.For))
+        ahead += [(child, *inside) for child in node.iter_child_nodes()][::-1]
     return tuple(found)
+
+
+def _check_names(node: nodes.Node) -> None:
+    """A macro has one argument of a name, and a call names each once."""
+    if isinstance(node, nodes.Macro):
+        names = [argument.name for argument in node.args]
+    elif isinstance(node, nodes.Call | nodes.Filter | nodes.Test):
+        names = [str(keyword.key) for keyword in node.kwargs]
+    else:
+        return
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise TemplateSyntaxError(f"`{twice[0]}` stands twice among the arguments", node.lineno)
 
 
 class Checker(Expressions):
@@ -171,7 +188,7 @@ class Checker(Expressions):
             case nodes.Block():
                 self._body(node.body, dict(scope))
             case nodes.Macro():
-                if any(argument.name == "caller" for argument in node.args):
+                if any(argument.name == "caller" for argument in node.args[: len(node.args) - len(node.defaults)]):
                     self.refuse(node, "a macro has no argument `caller`", word="caller")
                 scope[node.name] = Macro(node, self.source, scope)
                 # with unknown arguments: what is wrong in it whatever it is called with

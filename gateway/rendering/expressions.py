@@ -312,7 +312,7 @@ class Expressions(ABC):
             return WRITTEN
         if isinstance(called, Macro):
             names = [argument.name for argument in called.node.args]
-            if len(values) > len(names) or any(name not in names for name in named):
+            if len(values) > len(names) or any(name not in names[len(values) :] for name in named):
                 self.refuse(node, f"the macro `{called.node.name}` takes {', '.join(names) or 'nothing'}")
             self.call_macro(node, called, dict(zip(names, values, strict=False)) | named)
             return WRITTEN

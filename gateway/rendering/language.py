@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from functools import partial
+from keyword import iskeyword
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,9 @@ class PlainGenerator(CodeGenerator):
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         """A plain attribute."""
-        self.write("(")
+        self.write("getattr(" if iskeyword(node.attr) else "(")
         self.visit(node.node, frame)
-        self.write(f").{node.attr}")
+        self.write(f", {node.attr!r})" if iskeyword(node.attr) else f").{node.attr}")
 
 
 class OutputGenerator(PlainGenerator):

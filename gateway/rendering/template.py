@@ -307,6 +307,9 @@ class Draft:
             said = (error.message or "cannot be read").strip().rstrip(".")
             message = f"this is no template: {said[:1].lower()}{said[1:]}"
             self._faults.append(Problem(code="T001", message=message, span=source.span(error.lineno)))
+        except ValueError:
+            message = "this is no template: a number in it is too long"
+            self._faults.append(Problem(code="T001", message=message, span=Span(file=source.path)))
         except RecursionError:
             message = "this is no template: it nests too deep"
             self._faults.append(Problem(code="T001", message=message, span=Span(file=source.path)))

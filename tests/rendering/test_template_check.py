@@ -13,6 +13,7 @@ from gateway.diagnostics import render, render_all
 from gateway.errors import ProblemsFound
 from gateway.rendering import check, load
 from gateway.rendering.reachability import reviewed
+from tests.rendering.orders import identity, order
 
 Lay = Callable[..., Path]
 
@@ -107,13 +108,23 @@ def test_all_problems_are_told_in_one_run(lay: Lay) -> None:
         ("{% if 1 %}" * 80 + "{% endif %}" * 80, "T001 this is no template: it nests deeper than 75 levels"),
         (
             "{{ document.number" + " | text(8)" * 210 + " }}",
-            "T001 this is no template: it nests deeper than 75 levels",
+            "T001 this is no template: an expression has more than 150 parts",
         ),
-        ("{% if " + "not " * 300 + "1 %}{% endif %}", "T001 this is no template: it nests deeper than 75 levels"),
+        (
+            "{% if " + "not " * 300 + "1 %}{% endif %}",
+            "T001 this is no template: an expression has more than 150 parts",
+        ),
         (
             "{% for l in document.lines %}" * 21 + "{% endfor %}" * 21,
             "T001 this is no template: more than 15 `for` stand inside each other",
         ),
+        ("{% macro m(a, a) %}{% endmacro %}", "T001 this is no template: `a` stands twice among the arguments"),
+        (
+            "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(a=1, a=2) }}",
+            "T001 this is no template: `a` stands twice among the arguments",
+        ),
+        ("{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, a=2) }}", "T003 the macro `m` takes a"),
+        ("{{ " + "9" * 5000 + " }}", "T001 this is no template: a number in it is too long"),
         # what Jinja itself refuses only when it compiles
         ("{% for loop in document.lines %}{% endfor %}", "T003 `loop` cannot be set inside a `for`"),
         (
@@ -150,6 +161,24 @@ def test_all_problems_are_told_in_one_run(lay: Lay) -> None:
 def test_what_a_template_must_not_do_is_refused_at_load(lay: Lay, body: str, problem: str) -> None:
     found = problems_of(lay(body))
     assert any(one.replace("'", "`").startswith(problem) for one in found), found
+
+
+def test_a_long_table_of_conditions_is_no_deep_nest(lay: Lay) -> None:
+    # given a list of codes in one expression, as long as that of the countries of a continent
+    chosen = " else ".join(f"'{code}' if document.number == '{code}'" for code in range(120))
+    either = " or ".join(f"document.number == '{code}'" for code in range(120))
+    # then it is a template that can be written
+    site = lay(f"{{{{ {chosen} else '' }}}}{{% if {either} %}}wrong{{% endif %}}")
+    assert "wrong" not in load("mine/order", site=site).whole(order(), identity()).text
+
+
+def test_a_setting_may_be_named_like_a_word_of_python(lay: Lay) -> None:
+    site = lay(
+        "<a>{{ settings.class }}</a>", settings="settings: {class: {type: text, description: a class, default: x}}"
+    )
+    template = load("mine/order", site=site)
+    assert "<a>x</a>" in template.whole(order(), identity()).text
+    assert b"<a>x</a>" in template.record(order(), identity()).data
 
 
 def test_the_check_tells_all_that_jinja_refuses_when_it_compiles() -> None:
