@@ -30,7 +30,8 @@ class Table(msgspec.Struct, frozen=True):
 def read_table(name: str, site: Path | None, asked_at: Span | None) -> Table:
     """Read a table by its name, such as `shared/units`. Raises ProblemsFound."""
     path = _found(name, site, asked_at)
-    return _table(yamlfile.read_text(path), yamlfile.shorten(path))
+    shown_as = yamlfile.shorten(path)
+    return _table(yamlfile.read_text(path, shown_as=shown_as), shown_as)
 
 
 @lru_cache(maxsize=64)

@@ -52,7 +52,7 @@ def landmarks(tree: nodes.Template) -> tuple[nodes.Node, ...]:
     ahead: list[tuple[nodes.Node, int, int, int]] = [(tree, 0, 0, 0)]
     while ahead:
         node, statements, expressions, loops = ahead.pop()
-        _check_names(node)
+        _check_arguments(node)
         if statements > _DEEPEST:
             raise TemplateSyntaxError(f"it nests deeper than {_DEEPEST} levels", node.lineno)
         if expressions > _LONGEST_CHAIN:
@@ -67,7 +67,7 @@ def landmarks(tree: nodes.Template) -> tuple[nodes.Node, ...]:
     return tuple(found)
 
 
-def _check_names(node: nodes.Node) -> None:
+def _check_arguments(node: nodes.Node) -> None:
     """A macro has one argument of a name, and a call names each once."""
     if isinstance(node, nodes.Macro):
         names = [argument.name for argument in node.args]

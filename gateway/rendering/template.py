@@ -189,7 +189,6 @@ def load(
     `("lookups", "payment", "card")` stands in the configuration. trees: what others of the same files parsed.
     Raises ProblemsFound with every problem of the template, the settings and the lookups.
     """
-    trees = Trees() if trees is None else trees
     draft = Draft(name_or_path, site, trees)
     place = where or _nowhere
     problems = draft.checker(Checker).run()
@@ -199,7 +198,7 @@ def load(
     if problems or bound is None:
         raise ProblemsFound(problems)
     encoding = str(getattr(bound, "encoding", "utf-8"))
-    language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates), trees.tree)
+    language = TemplateLanguage(draft.sources, Desk(Charset(encoding), tables, draft.vat_rates), draft.trees.tree)
     return Template(
         draft.name.removesuffix(SUFFIX),
         _version(draft.sources.used(), bound, tables),
@@ -243,7 +242,7 @@ class Draft:
 
     def __init__(self, name_or_path: str, site: Path | None, trees: Trees | None = None) -> None:
         self.name, self.sources = locate(name_or_path, site)
-        self._trees = Trees() if trees is None else trees
+        self.trees = Trees() if trees is None else trees
         self._site = site
         self._language = TemplateLanguage(self.sources, Desk(Charset("utf-8"), {}, None))
         self._parts: dict[str, Part] = {}
@@ -256,11 +255,6 @@ class Draft:
         self.kind = self._kind()
         self.declaration: Declaration = declared(self.sources, folders)
         self.vat_rates = self._vat_rates(folders)
-
-    @property
-    def parts(self) -> Mapping[str, Part]:
-        """All files of the template, by name."""
-        return self._parts
 
     def checker(self, kind: type[AnyChecker]) -> AnyChecker:
         """A check of the syntax tree."""
@@ -291,10 +285,10 @@ class Draft:
 
     def _parse(self, source: Source) -> None:
         key = (source.path, source.text)
-        if key not in self._trees.parsed:
+        if key not in self.trees.parsed:
             tree = self._language.parse(source.text, source.name, source.path)
-            self._trees.parsed[key] = tree, landmarks(tree)
-        part = self._parts[source.name] = Part(source, *self._trees.parsed[key])
+            self.trees.parsed[key] = tree, landmarks(tree)
+        part = self._parts[source.name] = Part(source, *self.trees.parsed[key])
         for node in part.landmarks:
             named = getattr(node, "template", None)  # a block has none
             if isinstance(named, nodes.Const) and isinstance(named.value, str):
